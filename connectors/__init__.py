@@ -1,0 +1,1 @@
+"""Channel adapters: the kit and one module per system."""

@@ -1,0 +1,1 @@
+"""One citizen, many logins: rules and protocol clients, no SQL."""

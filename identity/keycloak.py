@@ -1,0 +1,1 @@
+"""Keycloak administration client; comes with the identity work."""

@@ -1,0 +1,1 @@
+"""The journeys themselves, one file each, readable by a librarian."""

@@ -1,0 +1,1 @@
+"""The long-lived loops and the gateway round every connector call."""

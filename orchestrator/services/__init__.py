@@ -1,0 +1,1 @@
+"""Use cases that are not journeys, and the ports they need."""

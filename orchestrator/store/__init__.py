@@ -1,0 +1,1 @@
+"""PostgreSQL: every SQL statement of the product."""

@@ -1,0 +1,1 @@
+"""The demo city: its configuration, its supervisor and the story it plays."""

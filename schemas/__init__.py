@@ -1,0 +1,1 @@
+"""The canonical data model: messages, commands, receipts, errors, clock, ids. Imports nothing of ours."""

@@ -1,0 +1,321 @@
+"""Every error of the hub: the class says where, ``recovery`` says what happens next.
+
+The class docstring is the default message, in English, for us; ``title`` is the French sentence a
+person may read. Neither ever holds a body, a query, a name, an address or a telephone number.
+"""
+
+from enum import Enum
+from typing import ClassVar
+
+
+class Recovery(Enum):
+    """What the one who catches must do."""
+
+    RETRY = "retry"
+    PAUSE = "pause"
+    DEAD_LETTER = "dead_letter"
+    DONE = "done"
+
+
+class ParvisError(Exception):
+    """Something failed inside the hub."""
+
+    recovery: ClassVar[Recovery] = Recovery.DEAD_LETTER
+    status: ClassVar[int] = 500
+    slug: str = "internal"
+    title: ClassVar[str] = "Une erreur interne est survenue."
+
+    def __init__(self, detail: str | None = None, *, slug: str | None = None) -> None:
+        super().__init__(detail or (type(self).__doc__ or "").partition("\n")[0])
+        if slug is not None:
+            self.slug = slug
+
+
+class ConfigurationError(ParvisError):
+    """The configuration is wrong: the process does not start."""
+
+    title = "La configuration est incorrecte."
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__("\n".join(faults) or None)
+        self.faults = faults
+
+
+class ImportRefusedError(ParvisError):
+    """A data file was refused: nothing of it was loaded."""
+
+    title = "Le fichier de données a été refusé : rien n'a été chargé."
+
+
+class StoreUnavailableError(ParvisError):
+    """PostgreSQL cannot be reached: nothing was accepted."""
+
+    recovery = Recovery.RETRY
+    status = 503
+    slug = "unavailable"
+    title = "Le service est momentanément indisponible : rien n'a été enregistré, réessayez."
+    retry_after = 5
+
+
+# --- a system of the city or a gateway ---------------------------------------------------------
+
+
+class PartnerError(ParvisError):
+    """A system did not do what was asked."""
+
+    status = 502
+    slug = "system-refused"
+    title = "Le système de la collectivité n'a pas accepté la demande."
+
+    def __init__(
+        self,
+        partner: str,
+        operation: str,
+        detail: str | None = None,
+        *,
+        retry_after: float | None = None,
+        outcome_unknown: bool = False,
+    ) -> None:
+        super().__init__(detail)
+        self.partner = partner
+        self.operation = operation
+        self.retry_after = retry_after
+        self.outcome_unknown = outcome_unknown
+
+
+class PartnerUnavailableError(PartnerError):
+    """The system did not answer, or said it cannot now."""
+
+    recovery = Recovery.RETRY
+    status = 503
+    slug = "system-unavailable"
+    title = "Le système de la collectivité ne répond pas : la demande sera reprise."
+
+
+class PartnerThrottledError(PartnerUnavailableError):
+    """The system asks us to slow down."""
+
+
+class PartnerMisconfiguredError(PartnerError):
+    """The system refuses our credentials or our settings: a person must mend them."""
+
+    recovery = Recovery.PAUSE
+    slug = "system-unavailable"
+    title = "L'accès au système est refusé : ses réglages sont à corriger."
+
+
+class PartnerRejectedError(PartnerError):
+    """The system refuses this request for good."""
+
+
+class PartnerContractBrokenError(PartnerError):
+    """The system answered with success and something we cannot read."""
+
+
+class PartnerAlreadyDoneError(PartnerError):
+    """The system says it already did this; ``external_ref`` is its reference when known."""
+
+    recovery = Recovery.DONE
+    status = 200
+
+    def __init__(self, partner: str, operation: str, external_ref: str | None = None) -> None:
+        super().__init__(partner, operation)
+        self.external_ref = external_ref
+
+
+# --- runs and messages ---------------------------------------------------------------------------
+
+
+class MessageError(ParvisError):
+    """An inbound message cannot be understood."""
+
+    status = 422
+    slug = "invalid-event"
+    title = "Le message reçu ne peut pas être compris."
+
+
+class UnknownMessageTypeError(MessageError):
+    """No such type of message."""
+
+    slug = "unknown-type"
+    title = "Ce type d'événement n'existe pas."
+
+
+class InvalidMessageError(MessageError):
+    """The message does not follow its schema."""
+
+    def __init__(self, partner: str, operation: str, detail: str | None = None) -> None:
+        super().__init__(detail)
+        self.partner = partner
+        self.operation = operation
+
+
+class RunError(ParvisError):
+    """A run cannot go on as it is."""
+
+    title = "Le parcours ne peut pas continuer sans une décision."
+
+
+class CompensationFailedError(RunError):
+    """What a step did could not be undone."""
+
+    recovery = Recovery.PAUSE
+
+
+# --- our caller is wrong -------------------------------------------------------------------------
+
+
+class RequestError(ParvisError):
+    """The request is wrong; the caller can mend it."""
+
+    status = 400
+    slug = "malformed"
+    title = "La demande est incorrecte."
+
+
+class MalformedError(RequestError):
+    """The request cannot be read."""
+
+    title = "La demande est illisible."
+
+
+class IdempotencyKeyMissingError(RequestError):
+    """Idempotency-Key is missing."""
+
+    slug = "idempotency-key-missing"
+    title = "L'en-tête Idempotency-Key manque."
+
+
+class NotAuthenticatedError(RequestError):
+    """No valid token or session."""
+
+    status = 401
+    slug = "not-authenticated"
+    title = "Connectez-vous pour continuer."
+
+
+class SignatureVerificationError(RequestError):
+    """The signature does not prove the sender; ``reason`` is for us, never for the answer."""
+
+    status = 401
+    slug = "signature-invalid"
+    title = "La signature est invalide."
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
+
+
+class ClockSkewError(SignatureVerificationError):
+    """The timestamp is too far from our clock."""
+
+    slug = "timestamp-skew"
+    title = "L'horloge de l'émetteur est décalée : réglez-la sur l'en-tête Date de cette réponse."
+
+
+class NotPermittedError(RequestError):
+    """The caller has no right to this."""
+
+    status = 403
+    slug = "not-permitted"
+    title = "Vous n'avez pas le droit de faire cela."
+
+
+class ConsentMissingError(RequestError):
+    """No legal basis for this purpose."""
+
+    status = 403
+    slug = "consent-missing"
+    title = "Aucun consentement ne permet cette action."
+
+
+class NotFoundError(RequestError):
+    """No such thing."""
+
+    status = 404
+    slug = "not-found"
+    title = "Cette ressource n'existe pas."
+
+
+class ConflictError(RequestError):
+    """State or version does not allow this."""
+
+    status = 409
+    slug = "conflict"
+    title = "L'état actuel ne permet pas cette action."
+
+
+class IdempotencyKeyInFlightError(ConflictError):
+    """A request is outstanding for this Idempotency-Key."""
+
+    slug = "idempotency-key-in-flight"
+    title = "Une demande portant cette clé est en cours."
+
+
+class GoneError(RequestError):
+    """It was here and is no more."""
+
+    status = 410
+    slug = "gone"
+    title = "Cette ressource n'est plus disponible."
+
+
+class PayloadTooLargeError(RequestError):
+    """The body is larger than allowed."""
+
+    status = 413
+    slug = "too-large"
+    title = "Le corps de la demande est trop grand."
+
+
+class UnsupportedMediaTypeError(RequestError):
+    """The media type is not one we read here."""
+
+    status = 415
+    slug = "unsupported-media-type"
+    title = "Ce type de contenu n'est pas accepté ici."
+
+
+class InvalidPayloadError(RequestError):
+    """The body does not follow its schema.
+
+    ``errors`` are pairs (JSON pointer fragment such as ``#/data/commune``, French sentence).
+    """
+
+    status = 422
+    slug = "invalid-data"
+    title = "Certaines valeurs sont incorrectes."
+
+    def __init__(
+        self, errors: tuple[tuple[str, str], ...] = (), *, slug: str | None = None
+    ) -> None:
+        super().__init__(slug=slug)
+        self.errors = errors
+
+
+class EventIdReusedError(RequestError):
+    """The same source and id came with another body: nothing was changed."""
+
+    status = 422
+    slug = "event-id-reused"
+    title = "Cet identifiant d'événement a déjà servi pour un autre contenu."
+
+
+class IdempotencyKeyReusedError(RequestError):
+    """Idempotency-Key is already used."""
+
+    status = 422
+    slug = "idempotency-key-reused"
+    title = "Cette clé d'idempotence a déjà servi pour un autre contenu."
+
+
+class RateLimitedError(RequestError):
+    """Too many requests; ``retry_after`` in seconds."""
+
+    status = 429
+    slug = "rate-limited"
+    title = "Trop de demandes : patientez avant de réessayer."
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__()
+        self.retry_after = retry_after

@@ -1,0 +1,1 @@
+"""Poster landing, sign-up, activation."""

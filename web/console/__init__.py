@@ -1,0 +1,1 @@
+"""The connector console for administrators."""

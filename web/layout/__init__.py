@@ -1,0 +1,1 @@
+"""Shared by both faces: templates, assets, headers, sessions, forms, translations."""
