@@ -1,0 +1,109 @@
+"""Connections to PostgreSQL: opened after the fork, few, cooperative, never trusted after a fault.
+
+Only errors of a statement leave a connection alive; after anything else it is closed, because the
+driver's own ``closed`` and ``broken`` do not tell. Whatever keeps us from the database leaves as
+StoreUnavailableError.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, LiteralString
+
+import psycopg
+from gevent.queue import LifoQueue
+from psycopg.rows import DictRow, dict_row
+
+from schemas import clock
+from schemas.errors import StoreUnavailableError
+
+Parameters = Sequence[Any] | Mapping[str, Any] | None
+Connection = psycopg.Connection[DictRow]
+_STATEMENT_FAULTS = (
+    psycopg.errors.IntegrityError,
+    psycopg.errors.DataError,
+    psycopg.errors.ProgrammingError,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+)
+
+
+class Database:
+    """A small pool on one PostgreSQL; a process that forks opens its own."""
+
+    def __init__(self, url: str, *, size: int = 4, statement_timeout_ms: int = 5000) -> None:
+        self.url = url
+        self._timeout = statement_timeout_ms
+        self._pid = os.getpid()
+        self._idle: LifoQueue[Connection | None] = LifoQueue(maxsize=size)
+        for _ in range(size):
+            self._idle.put(None)
+
+    def connect(self) -> Connection:
+        """Open a connection of its own: autocommit, prepared, under the process's clock."""
+        options = f"-c statement_timeout={self._timeout} -c timezone=UTC"
+        if clock.offset():
+            options += f" -c parvis.clock_offset={clock.offset().total_seconds()}s"
+        try:
+            connection = psycopg.connect(
+                self.url,
+                autocommit=True,
+                row_factory=dict_row,
+                options=options,
+                connect_timeout=5,
+                prepare_threshold=1,
+            )
+        except psycopg.Error as error:
+            raise StoreUnavailableError from error
+        return connection
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """Borrow a connection; waits for a free one."""
+        if os.getpid() != self._pid:
+            raise RuntimeError("A Database is used in the process that made it.")
+        connection = self._idle.get()
+        try:
+            connection = connection or self.connect()
+            yield connection
+        except _STATEMENT_FAULTS:
+            raise
+        except psycopg.Error as error:
+            connection = _closed(connection)
+            raise StoreUnavailableError from error
+        except BaseException:
+            connection = _closed(connection)
+            raise
+        finally:
+            self._idle.put(connection)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Borrow a connection with a transaction round the block; never hold one across a call."""
+        with self.connection() as connection, connection.transaction():
+            yield connection
+
+    def all(self, sql: LiteralString, parameters: Parameters = None) -> list[DictRow]:
+        """Run one statement and return its rows."""
+        with self.connection() as connection:
+            return connection.execute(sql, parameters).fetchall()
+
+    def one(self, sql: LiteralString, parameters: Parameters = None) -> DictRow | None:
+        """Run one statement and return its first row, if any."""
+        with self.connection() as connection:
+            return connection.execute(sql, parameters).fetchone()
+
+    def run(self, sql: LiteralString, parameters: Parameters = None) -> int:
+        """Run one statement that returns no rows; returns how many it touched."""
+        with self.connection() as connection:
+            return connection.execute(sql, parameters).rowcount
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        for _ in range(self._idle.qsize()):
+            self._idle.put(_closed(self._idle.get()))
+
+
+def _closed(connection: Connection | None) -> None:
+    if connection is not None:
+        connection.close()

