@@ -1,0 +1,125 @@
+import base64
+from pathlib import Path
+
+import pytest
+
+from parvis.settings import Mode, Settings, read_master_keys
+from schemas.errors import ConfigurationError
+
+
+@pytest.fixture
+def environ(tmp_path):
+    master, secret = tmp_path / "master.key", tmp_path / "secret.key"
+    master.write_text(base64.b64encode(bytes(32)).decode() + "\n")
+    secret.write_text("s" * 43 + "\n")
+    master.chmod(0o600)
+    secret.chmod(0o600)
+    return {
+        "PARVIS_DATABASE_URL": "postgresql://parvis@127.0.0.1/parvis",
+        "PARVIS_MASTER_KEY_FILE": str(master),
+        "PARVIS_SECRET_KEY_FILE": str(secret),
+        "PARVIS_PUBLIC_URL": "https://parvis.example.org/",
+        "HOME": "/root",
+    }
+
+
+def faults(environ):
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.read(environ)
+    return caught.value.faults
+
+
+def test_a_complete_environment_is_read_with_safe_defaults(environ):
+    settings = Settings.read(environ)
+    assert settings.mode is Mode.PRODUCTION
+    assert settings.is_production
+    assert settings.master_keys == (bytes(32),)
+    assert settings.secret_key == b"s" * 43
+    assert settings.public_url == "https://parvis.example.org"
+    assert (settings.bind, settings.metrics_port) == ("127.0.0.1:8000", None)
+    assert settings.metrics_address == "127.0.0.1"
+    assert settings.remarks == ()
+
+
+def test_every_fault_is_listed_at_once():
+    found = faults(
+        {"PARVIS_METRICS_PORT": "many", "PARVIS_LOG_FORMAT": "xml", "PARVIS_BIND": "8000"}
+    )
+    for name in (
+        "PARVIS_DATABASE_URL",
+        "PARVIS_MASTER_KEY_FILE",
+        "PARVIS_SECRET_KEY_FILE",
+        "PARVIS_PUBLIC_URL",
+        "PARVIS_METRICS_PORT",
+        "PARVIS_LOG_FORMAT",
+        "PARVIS_BIND",
+    ):
+        assert sum(fault.startswith(name) for fault in found) == 1, name
+
+
+def test_a_misspelt_name_is_reported_with_the_nearest_one(environ):
+    settings = Settings.read(environ | {"PARVIS_METRIC_PORT": "9", "PARVIS_TEST_CHROMIUM": "x"})
+    (remark,) = settings.remarks
+    assert "PARVIS_METRIC_PORT" in remark
+    assert "PARVIS_METRICS_PORT ?" in remark
+
+
+def test_the_database_address_may_come_from_a_file(environ, tmp_path):
+    file = tmp_path / "url"
+    file.write_text("postgresql://secret@db/parvis\n")
+    environ["PARVIS_DATABASE_URL_FILE"] = str(file)
+    assert any("tous les deux" in fault for fault in faults(environ))
+    del environ["PARVIS_DATABASE_URL"]
+    assert Settings.read(environ).database_url == "postgresql://secret@db/parvis"
+
+
+def test_keys_that_others_may_read_are_refused(environ):
+    Path(environ["PARVIS_MASTER_KEY_FILE"]).chmod(0o644)
+    (fault,) = faults(environ)
+    assert "chmod 600" in fault
+
+
+@pytest.mark.parametrize("content", ["", "not base64!", "c2hvcnQ=", ("A" * 43 + "=\n") * 3])
+def test_a_wrong_master_key_file_is_refused_without_repeating_it(tmp_path, content):
+    file = tmp_path / "key"
+    file.write_text(content)
+    with pytest.raises(ConfigurationError) as caught:
+        read_master_keys(file)
+    assert "parvis init" in str(caught.value)
+    assert not content or content not in str(caught.value)
+
+
+def test_two_master_keys_are_accepted_during_a_rotation(tmp_path):
+    file = tmp_path / "key"
+    keys = [bytes([number]) * 32 for number in (1, 2)]
+    file.write_text("# new, then old\n" + "\n".join(base64.b64encode(key).decode() for key in keys))
+    assert read_master_keys(file) == tuple(keys)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://parvis.example.org", "https://a@b.example/", "parvis", "https://x/p"]
+)
+def test_a_public_address_without_tls_or_with_more_than_a_host_is_refused(environ, url):
+    (fault,) = faults(environ | {"PARVIS_PUBLIC_URL": url})
+    assert fault.startswith("PARVIS_PUBLIC_URL")
+
+
+def test_plain_http_is_allowed_on_this_machine_only(environ):
+    settings = Settings.read(environ | {"PARVIS_PUBLIC_URL": "http://127.0.0.1:8930"})
+    assert settings.public_url == "http://127.0.0.1:8930"
+
+
+def test_fault_points_are_refused_in_production(environ):
+    environ["PARVIS_TEST_FAULT"] = "worker.after_call"
+    assert any("hors des tests" in fault for fault in faults(environ))
+    assert Settings.read(environ | {"PARVIS_MODE": "demo"}).test_fault == "worker.after_call"
+    environ["PARVIS_TEST_FAULT"] = "nowhere"
+    assert any(
+        "intake.after_commit" in fault for fault in faults(environ | {"PARVIS_MODE": "demo"})
+    )
+
+
+def test_secrets_do_not_show_when_settings_are_printed(environ):
+    shown = repr(Settings.read(environ))
+    assert "ssss" not in shown
+    assert "postgresql" not in shown
