@@ -43,12 +43,14 @@ SETTINGS: Final = {
 class EmbeddedPostgres:
     """One server with its data in ``folder``; ``url`` works once ``start`` has returned."""
 
-    def __init__(self, folder: Path, *, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, settings: Mapping[str, str] | None = None, port: int = 0
+    ) -> None:
         self._home = folder.resolve()
         self._data = self._home / "data"
         self._settings = {**SETTINGS, **(settings or {})}
         self._process: subprocess.Popen[bytes] | None = None
-        self._port = 0
+        self._port = port
 
     @property
     def url(self) -> str:
@@ -104,7 +106,7 @@ class EmbeddedPostgres:
 
     def _launch(self, owner: pwd.struct_passwd | None) -> None:
         (self._data / "postmaster.pid").unlink(missing_ok=True) if not self._is_served() else None
-        self._port = _free_port()
+        self._port = self._port or _free_port()
         options = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
         command = [_programs() / "postgres", "-D", self._data, "-p", str(self._port), *options]
         with (self._home.parent / f"{self._home.name}.log").open("ab") as log:

@@ -1,3 +1,4 @@
+import _socket
 import os
 import secrets
 import tempfile
@@ -26,6 +27,7 @@ def postgres_url():
         server = EmbeddedPostgres(
             Path(folder) / "postgres",
             settings={"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"},
+            port=_free_port(),
         )
         server.start()
         yield server.url
@@ -72,3 +74,12 @@ def hub_keys():
 
 def _with_database(url, name):
     return url.rpartition("/")[0] + "/" + name
+
+
+def _free_port():
+    """A free port, asked below the layer that keeps tests from the network."""
+    probe = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+    probe.bind(("127.0.0.1", 0))
+    port = probe.getsockname()[1]
+    probe.close()
+    return port

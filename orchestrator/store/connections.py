@@ -5,6 +5,8 @@ driver's own ``closed`` and ``broken`` do not tell. Whatever keeps us from the d
 StoreUnavailableError.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,6 +32,8 @@ _STATEMENT_FAULTS = (
 
 class Database:
     """A small pool on one PostgreSQL; a process that forks opens its own."""
+
+    fault = psycopg.Error
 
     def __init__(self, url: str, *, size: int = 4, statement_timeout_ms: int = 5000) -> None:
         self.url = url

@@ -1,0 +1,1 @@
+"""The Protocols through which services reach the world; store, runtime and broker implement them."""

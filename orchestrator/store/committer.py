@@ -1,0 +1,111 @@
+"""The committer: one greenlet per process writes what many greenlets have to write, together.
+
+It takes everything that waits (at most 64 rows), groups it by batch, runs one statement and one
+commit per batch and hands each row its own outcome. At idle a batch is one row. When a statement
+fails as a whole it is replayed row by row, so one bad row harms nobody else. A lost connection is
+no bad row: every waiter learns that the outcome is unknown and the next batch reconnects.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import gevent
+import psycopg
+from gevent.event import AsyncResult
+from gevent.queue import Queue
+
+from orchestrator.store.connections import Connection, Database
+from schemas.errors import ParvisError, StoreUnavailableError
+
+MOST_ROWS = 64
+
+
+class CommitUnknownError(StoreUnavailableError):
+    """The connection was lost while committing: the row may or may not be there."""
+
+
+class Batch(Protocol):
+    """One kind of write: many rows in one statement, outcomes in the same order."""
+
+    def write(self, connection: Connection, rows: Sequence[Any]) -> Sequence[Any]:
+        """Write the rows in one statement and return one outcome per row."""
+
+
+class Committer:
+    """Shared commits for one process. Everything it is given is committed when ``put`` returns."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: Queue[tuple[Batch, Any, AsyncResult[Any]]] = Queue()
+        self._connection: Connection | None = None
+        self._greenlet: gevent.Greenlet[[], None] | None = None
+
+    def put(self, batch: Batch, row: Any) -> Any:
+        """Hand one row over and wait for its outcome; raises what its statement raised.
+
+        No timeout may span this wait: the row may be committed although the waiter left.
+        """
+        if self._greenlet is None:
+            self._greenlet = gevent.spawn(self._loop)
+            self._greenlet.link(self._died)
+        outcome: AsyncResult[Any] = AsyncResult()
+        self._waiting.put((batch, row, outcome))
+        return outcome.get()
+
+    def _loop(self) -> None:
+        while True:
+            taken = [self._waiting.get()]
+            while not self._waiting.empty() and len(taken) < MOST_ROWS:
+                taken.append(self._waiting.get())
+            groups: dict[int, list[tuple[Batch, Any, AsyncResult[Any]]]] = defaultdict(list)
+            for entry in taken:
+                groups[id(entry[0])].append(entry)
+            for group in groups.values():
+                self._commit(group)
+
+    def _commit(self, group: list[tuple[Batch, Any, AsyncResult[Any]]]) -> None:
+        batch = group[0][0]
+        try:
+            self._connection = self._connection or self._database.connect()
+            outcomes = batch.write(self._connection, [row for _, row, _ in group])
+        except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
+            if isinstance(error, psycopg.errors.DeadlockDetected) and len(group) > 1:
+                self._one_by_one(group)
+            else:
+                self._disconnect(group, CommitUnknownError(), error)
+        except StoreUnavailableError as error:
+            self._disconnect(group, error, error)
+        except psycopg.Error as error:
+            if len(group) > 1:
+                self._one_by_one(group)
+            else:
+                group[0][2].set_exception(error)
+        else:
+            for (_, _, outcome), value in zip(group, outcomes, strict=True):
+                outcome.set(value)
+
+    def _one_by_one(self, group: list[tuple[Batch, Any, AsyncResult[Any]]]) -> None:
+        for entry in group:
+            self._commit([entry])
+
+    def _disconnect(
+        self,
+        group: list[tuple[Batch, Any, AsyncResult[Any]]],
+        told: ParvisError,
+        cause: BaseException,
+    ) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        told.__cause__ = cause
+        for _, _, outcome in group:
+            outcome.set_exception(told)
+
+    def _died(self, _greenlet: object) -> None:
+        """Fail every waiter when the loop dies of a bug; the process must not go on without it."""
+        self._greenlet = None
+        while not self._waiting.empty():
+            self._waiting.get()[2].set_exception(CommitUnknownError("The committer died."))
