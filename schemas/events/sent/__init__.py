@@ -1,0 +1,1 @@
+"""The events the hub sends: thin, ids only where a person is concerned."""
