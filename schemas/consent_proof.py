@@ -13,7 +13,7 @@ from typing import Any, Final
 from schemas.cloudevents import read_moment
 from schemas.fields import LanguageTag, Moment, OneOf, Purpose, Sha256, Text
 from schemas.pii import NOT_PERSONAL, pii
-from schemas.shapes import ListOf, Strict
+from schemas.strict import ListOf, Strict
 
 HUB: Final = "parvis"
 PREREGISTRATION: Final = "library.preregistration"

@@ -1,6 +1,6 @@
 """Fields of the canonical model: what a value must look like, said once, with its personal class.
 
-What a field is, and how a schema is made of them: ``schemas.shapes``.
+What a field is, and how a schema is made of them: ``schemas.strict``.
 """
 
 import math
@@ -15,7 +15,7 @@ from marshmallow import ValidationError
 from schemas import clock
 from schemas.cloudevents import read_moment
 from schemas.pii import NOT_PERSONAL, pii
-from schemas.shapes import Read, closed_object
+from schemas.strict import Read, closed_object
 
 LANGUAGES: Final = ("fr", "fr-x-falc", "en", "ar")
 AGE_BANDS: Final = ("under_15", "15_17", "18_25", "26_64", "65_plus")
@@ -112,6 +112,22 @@ class Uuid(Pattern):
     default_pii = NOT_PERSONAL
     expression = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
     sentence = "Un UUID en minuscules est attendu."
+
+
+class JourneyName(Pattern):
+    """The name of a journey: ``library.arrival``."""
+
+    default_pii = NOT_PERSONAL
+    expression = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*")
+    sentence = "Le nom d'un parcours est attendu, par exemple library.arrival."
+
+
+class HttpsAddress(Pattern):
+    """An absolute address that starts with ``https://``."""
+
+    default_pii = pii("secret")
+    expression = re.compile(r"https://[A-Za-z0-9.\-]+(?::[0-9]+)?(?:/[A-Za-z0-9\-._~:/?#@!$&'()*+,;=%]*)?")
+    sentence = "Une adresse https est attendue."
 
 
 class Season(Pattern):

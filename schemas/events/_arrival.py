@@ -11,7 +11,7 @@ from marshmallow import ValidationError
 from schemas.consent_proof import ConsentProofSchema
 from schemas.fields import E164, AgeBand, Bcp47, EmailAddress, InseeCode, Location, OneOf, Text
 from schemas.pii import pii
-from schemas.shapes import Part, Strict, closed_object, describe_field
+from schemas.strict import Part, Strict, closed_object, describe_field
 
 
 class Person(Strict):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from schemas.shapes import Part, Strict
+from schemas.strict import Part, Strict
 
 
 class Way(Enum):

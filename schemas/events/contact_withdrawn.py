@@ -3,7 +3,7 @@
 from schemas.consent_proof import CHANNELS
 from schemas.events._model import EventType
 from schemas.fields import OneOf, Purpose
-from schemas.shapes import ListOf, Strict
+from schemas.strict import ListOf, Strict
 
 
 class ContactWithdrawn(Strict):

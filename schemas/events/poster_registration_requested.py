@@ -8,7 +8,7 @@ from schemas.events._arrival import EXAMPLE_CONTACT, EXAMPLE_PERSON, EXAMPLE_PRO
 from schemas.events._model import EventType
 from schemas.fields import PlacementToken, Slug
 from schemas.pii import pii
-from schemas.shapes import ListOf
+from schemas.strict import ListOf
 
 
 class PosterRegistrationRequested(Arrival):

@@ -2,7 +2,7 @@
 
 from schemas.events._model import EventType
 from schemas.fields import PlacementToken
-from schemas.shapes import Strict
+from schemas.strict import Strict
 
 
 class PosterScanned(Strict):

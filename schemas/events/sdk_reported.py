@@ -3,7 +3,7 @@
 from schemas.events._model import EventType
 from schemas.fields import Count, Moment, SignedCount, Text
 from schemas.pii import NOT_PERSONAL
-from schemas.shapes import Part, Strict
+from schemas.strict import Part, Strict
 
 
 class Losses(Strict):
