@@ -9,6 +9,7 @@ from uuid import UUID
 from orchestrator.engine.effects import Effect
 from orchestrator.engine.world import World
 from schemas.errors import ConfigurationError
+from schemas.receipts import Receipt
 
 PIVOT = "pivot"
 
@@ -103,12 +104,18 @@ class Notify:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Asks an operation of the system behind a chosen service; ``undo`` is its inverse or PIVOT."""
+    """Asks an operation of the system behind a chosen service; ``undo`` is its inverse or PIVOT.
+
+    ``service`` names the step whose output holds the ``service_id``. ``data`` builds what is sent,
+    or None when there is nobody to send; ``then`` says what the answer changes in the hub.
+    """
 
     service: str
     operation: str
     purpose: str
     undo: str
+    data: Callable[[StepContext], Mapping[str, Any] | None]
+    then: Callable[[StepContext, Receipt], tuple[Effect, ...]]
 
     @property
     def name(self) -> str:
@@ -147,15 +154,24 @@ class Require:
 Step = Local | Choose | IssueCode | Notify | Call | Wait | Require
 
 
+def _nothing(_context: StepContext, _outcome: str) -> tuple[Effect, ...]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Journey:
-    """A definition: runs keep the version they started with."""
+    """A definition: runs keep the version they started with.
+
+    ``key`` gives, for a source and a subject, the text of which one run at a time may bear the
+    same; ``on_end`` says what an end other than the last step changes in the hub.
+    """
 
     name: str
     version: int
     starts_on: tuple[str, ...]
     key: Callable[[str, str], str]
     steps: tuple[Step, ...]
+    on_end: Callable[[StepContext, str], tuple[Effect, ...]] = _nothing
 
     def __post_init__(self) -> None:
         names = [step.name for step in self.steps]

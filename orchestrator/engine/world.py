@@ -43,7 +43,7 @@ class World(Protocol):
     def notice_recipients(self, version: str, locale: str) -> tuple[str, ...]:
         """Return the recipients that a notice names."""
 
-    def consent_subject_of(self, citizen_id: UUID) -> str | None:
-        """Return the pseudonym under which a person's consents are recorded."""
+    def pseudonym_of(self, citizen_id: UUID, service: str) -> str | None:
+        """Return what a service sees of a person (``journal``: under what consents are kept)."""
 
 

@@ -1,1 +1,43 @@
-"""The journeys themselves, one file each, readable by a librarian."""
+"""The journeys themselves, one file each, readable by a librarian.
+
+A journey is any ``Journey`` at the top of a module of this package. Old versions stay in their file
+until no run is on them; the newest version of each name is the one that new messages start.
+"""
+
+import pkgutil
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+
+from orchestrator.engine.journey import Journey
+
+__all__ = ["all_journeys", "journey_for", "route"]
+
+
+@cache
+def all_journeys() -> Mapping[tuple[str, int], Journey]:
+    """Return every version of every journey, by (name, version)."""
+    found: dict[tuple[str, int], Journey] = {}
+    for module in pkgutil.iter_modules(__path__):
+        for value in vars(import_module(f"{__name__}.{module.name}")).values():
+            if isinstance(value, Journey):
+                found[value.name, value.version] = value
+    return found
+
+
+def journey_for(name: str, version: int) -> Journey | None:
+    """Return one version of a journey, or None when this code does not know it."""
+    return all_journeys().get((name, version))
+
+
+@cache
+def _routes() -> Mapping[str, Journey]:
+    newest: dict[str, Journey] = {}
+    for journey in sorted(all_journeys().values(), key=lambda known: known.version):
+        newest[journey.name] = journey
+    return {kind: journey for journey in newest.values() for kind in journey.starts_on}
+
+
+def route(message_type: str) -> Journey | None:
+    """Return the journey that a type of message starts, or None when it starts none."""
+    return _routes().get(message_type)

@@ -288,7 +288,7 @@ def _run(
     start = Start(
         type=row["type"] or "",
         source=row["source"] or "",
-        subject=row["subject"] or "",
+        subject=row["subject"] or f"event:{row['event_id']}",
         event_id=row["event_id"] or "",
         data=data if isinstance(data, dict) else {},
     )
