@@ -113,9 +113,10 @@ def read_secret_key(path: Path) -> bytes:
     """
     text = _text_of(path).strip()
     if len(text) < KEY_BYTES:
-        raise ConfigurationError(
-            f"{path} est trop court : au moins {KEY_BYTES} caractères. Faites-le avec « parvis init »."
+        fault = (
+            f"{path} est trop court : au moins {KEY_BYTES} caractères (« parvis init » en fait un)."
         )
+        raise ConfigurationError(fault)
     return text.encode()
 
 
@@ -221,9 +222,10 @@ def _text_of(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
+        fault = (
             f"{path} est illisible : vérifiez le chemin et les droits, ou lancez « parvis init »."
-        ) from error
+        )
+        raise ConfigurationError(fault) from error
 
 
 def _bad_master(path: Path) -> str:

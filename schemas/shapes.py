@@ -42,11 +42,17 @@ class Key:
     default: Any = ...
 
 
-def nearest(name: str, known: Collection[str]) -> str:
-    """Return a question that proposes the nearest known name, or nothing."""
+def close(name: str, known: Collection[str]) -> str | None:
+    """Return the known name that was probably meant."""
     near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
+    return near[0] if near else None
+
+
+def nearest(name: str, known: Collection[str]) -> str:
+    """Return a question that proposes the nearest known name, or the names there are."""
+    near = close(name, known)
     if near:
-        return f" Vouliez-vous dire « {near[0]} » ?"
+        return f" Vouliez-vous dire « {near} » ?"
     return f" Noms connus : {', '.join(sorted(known))}." if known else ""
 
 
@@ -62,22 +68,28 @@ def record(keys: Mapping[str, Key], build: Callable[..., Any]) -> Read:
         if not isinstance(value, dict):
             faults.add(path, "un ensemble « clé: valeur » est attendu ici.")
             return None
-        for name in value:
-            if name not in keys:
-                faults.add((*path, name), unknown_key(name, keys), of="key")
-        return _built(value, path, faults)
-
-    def _built(value: dict[str, Any], path: Path, faults: Faults) -> Any:
-        before, values = len(faults.found), {}
-        for name, key in keys.items():
-            if value.get(name) is not None:
-                values[name] = key.read(value[name], (*path, name), faults)
-            elif key.default is ...:
-                faults.add(path, f"« {name} » manque.")
-            else:
-                values[name] = key.default
+        before = len(faults.found)
+        values = _values(value, path, faults, keys)
         return build(**values) if len(faults.found) == before else None
 
+    return read
+
+
+def _values(
+    value: Mapping[str, Any], path: Path, faults: Faults, keys: Mapping[str, Key]
+) -> dict[str, Any]:
+    unknown = [name for name in value if name not in keys]
+    for name in unknown:
+        faults.add((*path, name), unknown_key(name, keys), of="key")
+    misspelt = {close(name, keys) for name in unknown}
+    read: dict[str, Any] = {}
+    for name, key in keys.items():
+        if value.get(name) is not None:
+            read[name] = key.read(value[name], (*path, name), faults)
+        elif key.default is not ...:
+            read[name] = key.default
+        elif name not in misspelt:
+            faults.add(path, f"« {name} » manque.")
     return read
 
 

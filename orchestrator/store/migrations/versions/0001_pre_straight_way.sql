@@ -305,11 +305,12 @@ CREATE TABLE commune(
   name text NOT NULL,
   link int NOT NULL,
   department text NOT NULL,
-  population int NOT NULL,
+  population int,
   postal_codes text[] NOT NULL,
   former_codes text[] NOT NULL,
   latitude double precision,
   longitude double precision,
+  details jsonb NOT NULL DEFAULT '{}',
   source text NOT NULL,
   source_date text NOT NULL,
   imported_at timestamptz NOT NULL DEFAULT parvis_now());
