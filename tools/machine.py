@@ -1,0 +1,89 @@
+"""Bring what the tests need from the machine: as root on Debian by apt-get, otherwise say how.
+
+The tests decide themselves what is missing (tests/plugins/requirements.py); this only spares root the typing.
+Standard library only.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """One thing tests want from the system, and where it shows when it is there."""
+
+    title: str
+    package: str
+    variable: str
+    programs: tuple[str, ...]
+
+    def is_met(self) -> bool:
+        """Tell whether a variable names it or the machine has it."""
+        named = os.environ.get(self.variable)
+        return bool(named) or any(shutil.which(program) for program in self.programs)
+
+
+NEEDS = (
+    Need(
+        title="Chromium",
+        package="chromium",
+        variable="PARVIS_TEST_CHROMIUM",
+        programs=("chromium", "chromium-browser", "google-chrome"),
+    ),
+    Need(
+        title="PostgreSQL 15",
+        package="postgresql-15",
+        variable="PARVIS_TEST_POSTGRESQL_15",
+        programs=("/usr/lib/postgresql/15/bin/postgres",),
+    ),
+)
+
+
+def main() -> int:
+    """Install what is missing when we may; returns the exit status."""
+    missing = [need for need in NEEDS if not need.is_met()]
+    if not missing:
+        return 0
+    titles = ", ".join(need.title for need in missing)
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        print(f"Absents de cette machine : {titles} ; les tests concernés seront sautés.")
+        return 0
+    print(f"Installation de {titles} (apt-get) …", flush=True)
+    return _install([need.package for need in missing])
+
+
+def _install(packages: list[str]) -> int:
+    # a package must not start a server behind our back: the tests run their own
+    policy = Path("/usr/sbin/policy-rc.d")
+    ours = not policy.exists()
+    if ours:
+        policy.write_text("#!/bin/sh\nexit 101\n", encoding="ascii")
+        policy.chmod(0o755)
+    try:
+        return _apt("update") or _apt("install", "-y", "--no-install-recommends", *packages)
+    finally:
+        if ours:
+            policy.unlink()
+
+
+def _apt(*arguments: str) -> int:
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    ran = subprocess.run(
+        ["apt-get", "-qq", *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if ran.returncode:
+        print(ran.stdout, file=sys.stderr)
+        print(f"Parvis : apt-get {arguments[0]} a échoué (voir ci-dessus).", file=sys.stderr)
+    return ran.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
