@@ -23,9 +23,11 @@ __all__ = ["partner_of", "read_batch", "read_event", "read_json", "read_moment"]
 MAX_ITEMS: Final = 50
 FUTURE: Final = timedelta(minutes=5)
 PAST: Final = timedelta(days=35)
+MAX_REFERENCE: Final = 256
+ID_PATTERN: Final = r"[A-Za-z0-9_-]{1,64}"
 
 _NAME = re.compile(r"[a-z0-9]+")
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_ID = re.compile(ID_PATTERN)
 _PARTNER = re.compile(r"/partners/([a-z][a-z0-9_]{1,39})(?:/.*)?")
 _NOT_IN_STRING = re.compile(f"[\x00-\x1f\x7f-\x9f\ud800-\udfff{NONCHARACTERS}]")
 _ESCAPED = r"%[0-9A-Fa-f]{2}"
@@ -94,7 +96,8 @@ def read_batch(raw: bytes, now: datetime) -> tuple[Message | InvalidPayloadError
     if type(value) is not list:
         raise MalformedError("Un lot est un tableau JSON d'événements.")
     if len(value) > MAX_ITEMS:
-        raise PayloadTooLargeError(f"Un lot contient au plus {MAX_ITEMS} événements.")
+        detail = f"Un lot contient au plus {MAX_ITEMS} événements."
+        raise PayloadTooLargeError(detail)
     return tuple(
         _read_item(item, tuple(fault for fault in faults if fault.path[0] == index), now)
         for index, item in enumerate(value)
@@ -148,7 +151,7 @@ def _check_core(value: dict[str, Any], now: datetime, errors: Errors) -> datetim
         errors.append(("#/specversion", "« specversion » vaut exactement « 1.0 »."))
     _check_id(value.get("id"), errors)
     source = _check_string(value, "source", errors, is_required=True)
-    if source and (len(source) > 256 or not _URI_REFERENCE.fullmatch(source)):
+    if source and (len(source) > MAX_REFERENCE or not _URI_REFERENCE.fullmatch(source)):
         errors.append(("#/source", "« source » est une référence d'URI de 256 caractères au plus."))
     _check_string(value, "type", errors, is_required=True)
     if value.get("subject") is not None:
@@ -184,7 +187,7 @@ def _check_string(
 def _check_subject(subject: str | None, errors: Errors) -> None:
     if subject is None:
         return
-    if len(subject) > 256:
+    if len(subject) > MAX_REFERENCE:
         errors.append(("#/subject", "« subject » a 256 caractères au plus."))
     elif _MAIL_ADDRESS.search(subject) or _TELEPHONE.fullmatch(subject):
         sentence = "« subject » est une référence opaque, jamais une adresse ni un téléphone."

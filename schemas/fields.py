@@ -3,6 +3,8 @@
 What a field is, and how a schema is made of them: ``schemas.strict``.
 """
 
+# ruff: noqa: D102 - ``read`` and ``describe`` are documented once, in schemas.strict.Read
+
 import math
 import re
 from collections.abc import Mapping
@@ -29,17 +31,18 @@ class Text(Read):
         super().__init__(**kwargs)
         self.at_most = at_most
 
-    def read(self, value: Any) -> str:  # noqa: D102 - as in Read
+    def read(self, value: Any) -> str:
         if type(value) is not str:
             raise ValidationError(_NOT_A_TEXT)
         text = value.strip()
         if not 1 <= len(text) <= self.at_most:
-            raise ValidationError(f"Un texte de 1 à {self.at_most} caractères est attendu.")
+            sentence = f"Un texte de 1 à {self.at_most} caractères est attendu."
+            raise ValidationError(sentence)
         if not text.isprintable() and _CONTROL.search(text):
             raise ValidationError("Ce texte contient un caractère interdit.")
         return text
 
-    def describe(self) -> dict[str, Any]:  # noqa: D102
+    def describe(self) -> dict[str, Any]:
         return {"type": "string", "minLength": 1, "maxLength": self.at_most}
 
 
@@ -49,12 +52,12 @@ class Pattern(Read):
     expression: ClassVar[re.Pattern[str]]
     sentence: ClassVar[str]
 
-    def read(self, value: Any) -> str:  # noqa: D102
+    def read(self, value: Any) -> str:
         if type(value) is not str or not self.expression.fullmatch(value):
             raise ValidationError(self.sentence)
         return value
 
-    def describe(self) -> dict[str, Any]:  # noqa: D102
+    def describe(self) -> dict[str, Any]:
         return {"type": "string", "pattern": f"^(?:{self.expression.pattern})$"}
 
 
@@ -126,7 +129,9 @@ class HttpsAddress(Pattern):
     """An absolute address that starts with ``https://``."""
 
     default_pii = pii("secret")
-    expression = re.compile(r"https://[A-Za-z0-9.\-]+(?::[0-9]+)?(?:/[A-Za-z0-9\-._~:/?#@!$&'()*+,;=%]*)?")
+    expression = re.compile(
+        r"https://[A-Za-z0-9.\-]+(?::[0-9]+)?(?:/[A-Za-z0-9\-._~:/?#@!$&'()*+,;=%]*)?"
+    )
     sentence = "Une adresse https est attendue."
 
 
@@ -137,7 +142,7 @@ class Season(Pattern):
     expression = re.compile(r"[0-9]{4}-[0-9]{4}")
     sentence = "Une saison est attendue : deux années qui se suivent, par exemple 2026-2027."
 
-    def read(self, value: Any) -> str:  # noqa: D102
+    def read(self, value: Any) -> str:
         season = super().read(value)
         if int(season[5:]) != int(season[:4]) + 1:
             raise ValidationError(self.sentence)
@@ -151,7 +156,7 @@ class E164(Pattern):
     expression = re.compile(r"\+[1-9][0-9]{6,14}")
     sentence = "Un numéro de téléphone au format international est attendu (+33…)."
 
-    def read(self, value: Any) -> str:  # noqa: D102
+    def read(self, value: Any) -> str:
         number = super().read(value)
         if not _PLAIN_FRENCH.fullmatch(number) and not _is_possible(number):
             raise ValidationError(self.sentence)
@@ -168,13 +173,13 @@ class EmailAddress(Pattern):
     )
     sentence = "Une adresse électronique est attendue."
 
-    def read(self, value: Any) -> str:  # noqa: D102
+    def read(self, value: Any) -> str:
         local, _, domain = super().read(value).rpartition("@")
         if len(local) > 64:
             raise ValidationError(self.sentence)
         return f"{local}@{domain.lower()}"
 
-    def describe(self) -> dict[str, Any]:  # noqa: D102
+    def describe(self) -> dict[str, Any]:
         return {"type": "string", "format": "email", "maxLength": 254}
 
 
@@ -185,14 +190,14 @@ class LanguageTag(Pattern):
     expression = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,6}")
     sentence = "Une étiquette de langue est attendue (BCP 47), par exemple fr ou fr-x-falc."
 
-    def read(self, value: Any) -> str:  # noqa: D102
+    def read(self, value: Any) -> str:
         return super().read(value).lower()
 
 
 class Bcp47(LanguageTag):
     """A language tag brought to one of the languages we write in; unknown ones give French."""
 
-    def read(self, value: Any) -> str:  # noqa: D102
+    def read(self, value: Any) -> str:
         tag = super().read(value)
         if tag in LANGUAGES:
             return tag
@@ -209,12 +214,13 @@ class OneOf(Read):
         super().__init__(**kwargs)
         self.words = words
 
-    def read(self, value: Any) -> str:  # noqa: D102
+    def read(self, value: Any) -> str:
         if type(value) is not str or value not in self.words:
-            raise ValidationError(f"Une de ces valeurs est attendue : {', '.join(self.words)}.")
+            sentence = f"Une de ces valeurs est attendue : {', '.join(self.words)}."
+            raise ValidationError(sentence)
         return value
 
-    def describe(self) -> dict[str, Any]:  # noqa: D102
+    def describe(self) -> dict[str, Any]:
         return {"type": "string", "enum": list(self.words)}
 
 
@@ -232,7 +238,7 @@ class Day(Read):
 
     default_pii = NOT_PERSONAL
 
-    def read(self, value: Any) -> str:  # noqa: D102
+    def read(self, value: Any) -> str:
         try:
             is_day = type(value) is str and date.fromisoformat(value).isoformat() == value
         except ValueError:
@@ -241,7 +247,7 @@ class Day(Read):
             raise ValidationError("Une date est attendue (AAAA-MM-JJ).")
         return str(value)
 
-    def describe(self) -> dict[str, Any]:  # noqa: D102
+    def describe(self) -> dict[str, Any]:
         return {"type": "string", "format": "date"}
 
 
@@ -250,13 +256,13 @@ class Moment(Read):
 
     default_pii = NOT_PERSONAL
 
-    def read(self, value: Any) -> str:  # noqa: D102
+    def read(self, value: Any) -> str:
         moment = read_moment(value)
         if moment is None:
             raise ValidationError("Un instant RFC 3339 avec secondes et décalage est attendu.")
         return clock.rfc3339(moment)
 
-    def describe(self) -> dict[str, Any]:  # noqa: D102
+    def describe(self) -> dict[str, Any]:
         return {"type": "string", "format": "date-time"}
 
 
@@ -266,12 +272,13 @@ class Count(Read):
     default_pii = NOT_PERSONAL
     lowest: ClassVar[int] = 0
 
-    def read(self, value: Any) -> int:  # noqa: D102
+    def read(self, value: Any) -> int:
         if type(value) is not int or not self.lowest <= value < 2**31:
-            raise ValidationError(f"Un nombre entier est attendu, {self.lowest} au moins.")
+            sentence = f"Un nombre entier est attendu, {self.lowest} au moins."
+            raise ValidationError(sentence)
         return value
 
-    def describe(self) -> dict[str, Any]:  # noqa: D102
+    def describe(self) -> dict[str, Any]:
         return {"type": "integer", "minimum": self.lowest, "maximum": 2**31 - 1}
 
 
@@ -287,7 +294,7 @@ class Location(Read):
     default_pii = pii("location")
     limits: ClassVar[Mapping[str, int]] = {"lat": 90, "lon": 180}
 
-    def read(self, value: Any) -> dict[str, float]:  # noqa: D102
+    def read(self, value: Any) -> dict[str, float]:
         if type(value) is not dict:
             raise ValidationError("Un objet {lat, lon} est attendu.")
         faults = {name: ["Ce membre n'est pas connu."] for name in value if name not in self.limits}
@@ -298,7 +305,7 @@ class Location(Read):
             raise ValidationError(faults)
         return {name: round(float(value[name]), 3) for name in self.limits}
 
-    def describe(self) -> dict[str, Any]:  # noqa: D102
+    def describe(self) -> dict[str, Any]:
         properties = {
             name: {"type": "number", "minimum": -limit, "maximum": limit}
             for name, limit in self.limits.items()

@@ -77,7 +77,9 @@ def parse_secret(text: str) -> VerifyKey:
             return VerifyKey(scheme="v1a", material=material)
         case "whsk", 32 | 64:
             return _private_key(material)
-    raise ValueError("La clé commence par whsec_, whpk_ ou whsk_ et a la longueur de son algorithme.")
+    raise ValueError(
+        "La clé commence par whsec_, whpk_ ou whsk_ et a la longueur de son algorithme."
+    )
 
 
 def _private_key(material: bytes) -> VerifyKey:

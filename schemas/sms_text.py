@@ -58,7 +58,7 @@ class Lint:
 
 def alphabet_of(text: str) -> str:
     """Return the smallest alphabet that holds a text."""
-    return GSM_7 if _BASIC | _EXTENDED >= set(text) else UCS_2
+    return GSM_7 if set(text) <= _BASIC | _EXTENDED else UCS_2
 
 
 def weigh(text: str) -> Weight:

@@ -63,7 +63,8 @@ def refuse(faults: tuple[Fault, ...]) -> NoReturn:
     """Raise what these faults deserve."""
     for fault in faults:
         if fault.is_malformed:
-            raise MalformedError(f"{fault.sentence} ({pointer(fault.path)})")
+            detail = f"{fault.sentence} ({pointer(fault.path)})"
+            raise MalformedError(detail)
     raise InvalidPayloadError(pairs(faults), slug="invalid-event")
 
 

@@ -41,9 +41,11 @@ class Contact(Strict):
         return {"oneOf": shapes}
 
     def _describe_channel(self, channel: str) -> dict[str, Any]:
-        channel_schema = {**describe_field(self.fields["channel"]), "enum": [channel]}
-        address = {**describe_field(_ADDRESSES[channel])}
-        return closed_object({"channel": channel_schema, "address": address}, ["channel", "address"])
+        channel_schema = {**describe_field(self.members["channel"]), "enum": [channel]}
+        address = describe_field(_ADDRESSES[channel])
+        return closed_object(
+            {"channel": channel_schema, "address": address}, ["channel", "address"]
+        )
 
 
 _ADDRESSES = {"sms": E164(), "email": EmailAddress()}
