@@ -237,6 +237,26 @@ class NotFoundError(RequestError):
     title = "Cette ressource n'existe pas."
 
 
+class MethodNotAllowedError(RequestError):
+    """This address does not know the method; ``allowed`` are those it knows."""
+
+    status = 405
+    slug = "method-not-allowed"
+    title = "Cette méthode n'est pas acceptée à cette adresse."
+
+    def __init__(self, *allowed: str) -> None:
+        super().__init__()
+        self.allowed = allowed
+
+
+class RequestTimeoutError(RequestError):
+    """The body did not come in time."""
+
+    status = 408
+    slug = "request-timeout"
+    title = "La demande n'est pas arrivée en entier dans le délai."
+
+
 class ConflictError(RequestError):
     """State or version does not allow this."""
 
