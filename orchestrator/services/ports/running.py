@@ -33,8 +33,8 @@ class Basis:
 class PartnerGateway(Protocol):
     """The one door to every system: breaker, share of greenlets, secrets, exchange log."""
 
-    def call(self, service: ServiceRef, command: Command, log: list[Exchange]) -> Receipt:
-        """Ask an operation; every exchange is appended to ``log``, even when it raises."""
+    def call(self, service: ServiceRef, command: Command, log_to: list[Exchange]) -> Receipt:
+        """Ask an operation; every exchange is appended to ``log_to``, even when it raises."""
 
     def can(self, service: ServiceRef, operation: str) -> bool:
         """Tell whether the system behind a service knows an operation."""

@@ -1,0 +1,110 @@
+"""The one door to every system: its secrets, its breaker, its share of greenlets, its exchange log."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+import structlog
+from gevent.lock import BoundedSemaphore
+
+from connectors.kit import Profile, open_profile, operations
+from orchestrator.engine.verdict import PAUSE
+from orchestrator.services.ports.running import ServiceRef
+from schemas import clock
+from schemas.commands import Command
+from schemas.errors import PartnerMisconfiguredError, PartnerThrottledError
+from schemas.receipts import Exchange, ProbeLevel, ProbeResult, Receipt
+
+log = structlog.get_logger()
+_PATIENCE_SECONDS: Final = 0.25
+
+
+class Secrets(Protocol):
+    """Opens configuration secrets."""
+
+    def resolved(self, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+        """Split a profile's settings into plain values and opened secrets."""
+
+
+class Breakers(Protocol):
+    """The state of every system, shared by all workers."""
+
+    def open_until(self, profile: str) -> datetime | None: ...
+    def open(self, profile: str, *, reason: str, until: datetime) -> None: ...
+    def close(self, profile: str) -> None: ...
+
+
+class Gateway:
+    """Implements ``ports.running.PartnerGateway`` on the connectors' kit."""
+
+    def __init__(self, *, secrets: Secrets, breakers: Breakers, share: int) -> None:
+        self._secrets = secrets
+        self._breakers = breakers
+        self._profiles: dict[str, tuple[object, Profile]] = {}
+        self._shares: dict[str, BoundedSemaphore] = defaultdict(lambda: BoundedSemaphore(share))
+
+    def can(self, service: ServiceRef, operation: str) -> bool:
+        """Tell whether the system behind a service knows an operation."""
+        return operation in operations(service.connector)
+
+    def call(self, service: ServiceRef, command: Command, log_to: list[Exchange]) -> Receipt:
+        """Ask an operation of the system behind a service.
+
+        Raises:
+            PartnerError: as the kit reads the answer; PartnerThrottledError also when the system
+                already holds its share of greenlets, PartnerMisconfiguredError while it is paused.
+        """
+        self._refuse_while_paused(service.profile, command.operation)
+        return self._with_share(
+            service.profile,
+            command.operation,
+            lambda: self._called(service, command, log_to),
+        )
+
+    def probe(self, service: ServiceRef, level: ProbeLevel) -> ProbeResult:
+        """Prove how far a system can be reached."""
+        return self._opened(service).probe(level)
+
+    def _called(self, service: ServiceRef, command: Command, log_to: list[Exchange]) -> Receipt:
+        try:
+            receipt = self._opened(service).call(command.operation, command, log_to)
+        except PartnerMisconfiguredError as error:
+            log.warning("system.paused", profile=service.profile, operation=command.operation)
+            reason = f"{command.operation}: {type(error).__name__}"
+            until = clock.utcnow() + PAUSE
+            self._breakers.open(service.profile, reason=reason, until=until)
+            raise
+        self._breakers.close(service.profile)
+        return receipt
+
+    def _refuse_while_paused(self, profile: str, operation: str) -> None:
+        until = self._breakers.open_until(profile)
+        if until is not None and clock.utcnow() < until:
+            detail = "The system is paused until its settings are mended or the next probe."
+            raise PartnerMisconfiguredError(profile, operation, detail)
+
+    def _with_share(
+        self, profile: str, operation: str, call: Callable[[], Receipt]
+    ) -> Receipt:
+        share = self._shares[profile]
+        if not share.acquire(timeout=_PATIENCE_SECONDS):
+            detail = "The system holds its whole share of this worker."
+            raise PartnerThrottledError(profile, operation, detail, retry_after=1.0)
+        try:
+            return call()
+        finally:
+            share.release()
+
+    def _opened(self, service: ServiceRef) -> Profile:
+        """Return the profile, opened once per process and again when its settings change."""
+        settings, secrets = self._secrets.resolved(service.settings)
+        seen = (settings, secrets)
+        known = self._profiles.get(service.profile)
+        if known is not None and known[0] == seen:
+            return known[1]
+        if known is not None:
+            known[1].close()
+        profile = open_profile(service.connector, service.profile, settings, secrets)
+        self._profiles[service.profile] = (seen, profile)
+        return profile

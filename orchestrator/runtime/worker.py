@@ -1,0 +1,103 @@
+"""The worker's loop: takes wakes, gives each run a greenlet, drains on request."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from uuid import UUID
+
+import gevent
+import structlog
+from gevent.event import Event
+from gevent.pool import Pool
+
+from orchestrator.engine.faults import FaultPoint, no_faults
+from orchestrator.runtime.executor import Executor
+from orchestrator.store.waker import EmbeddedWaker, Wake, pause, ready_to_retry
+
+log = structlog.get_logger()
+
+
+class Worker:
+    """Runs journeys in greenlets until it is asked to stop."""
+
+    def __init__(
+        self,
+        *,
+        waker: EmbeddedWaker,
+        executor: Executor,
+        greenlets: int,
+        on_active: Callable[[], None] = lambda: None,
+        fault: FaultPoint = no_faults,
+    ) -> None:
+        self._waker = waker
+        self._executor = executor
+        self._pool = Pool(greenlets)
+        self._on_active = on_active
+        self._fault = fault
+        self._stopping = Event()
+        self._in_hand: dict[UUID, list[int]] = {}
+        self._again: dict[UUID, list[Wake]] = defaultdict(list)
+
+    def run(self) -> None:
+        """Work until ``stop``; survives a database that goes away."""
+        while not self._stopping.is_set():
+            try:
+                if self._waker.acquire():
+                    log.info("worker.active")
+                    self._on_active()
+                    self._serve()
+                else:
+                    self._stopping.wait(1.0)
+            except Exception as error:
+                if not ready_to_retry(error):
+                    raise
+                log.warning("worker.database_away", error=type(error).__name__)
+                self._waker.close()
+                pause()
+
+    def stop(self, *, grace_seconds: float = 45.0) -> None:
+        """Take no more wakes and let the runs in hand come to a stop of their own."""
+        self._stopping.set()
+        self._pool.join(timeout=grace_seconds)
+        self._waker.close()
+
+    def _serve(self) -> None:
+        while not self._stopping.is_set():
+            for wake in self._waker.take(self._pool.free_count()):
+                self._hand_out(wake)
+            if self._stopping.is_set():
+                return
+            if self._pool.free_count() == 0:
+                self._pool.wait_available(timeout=1.0)
+            else:
+                self._waker.wait()
+
+    def _hand_out(self, wake: Wake) -> None:
+        """Give a wake's run a greenlet; a run already in hand is looked at again afterwards."""
+        if wake.run_id in self._in_hand:
+            self._again[wake.run_id].append(wake)
+            return
+        self._in_hand[wake.run_id] = [wake.id]
+        self._pool.spawn(self._work, wake)
+
+    def _work(self, wake: Wake) -> None:
+        run_id, redelivered = wake.run_id, wake.redelivered
+        try:
+            while True:
+                self._executor.execute(run_id, redelivered=redelivered)
+                later = self._again.pop(run_id, None)
+                if not later:
+                    break
+                self._in_hand[run_id] += [again.id for again in later]
+                redelivered = any(again.redelivered for again in later)
+        except Exception as error:
+            log.warning("worker.run_given_back", error=type(error).__name__, run_id=str(run_id))
+            gevent.sleep(0.5)
+            self._leave(run_id, self._waker.give_back)
+        else:
+            self._fault("waker.before_delete")
+            self._leave(run_id, self._waker.settle)
+
+    def _leave(self, run_id: UUID, tell: Callable[[list[int]], None]) -> None:
+        held = self._in_hand.pop(run_id, [])
+        held += [wake.id for wake in self._again.pop(run_id, [])]
+        tell(held)
