@@ -63,6 +63,8 @@ def decoded(body: bytes, file: str) -> str:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = body.count(b"\n", 0, error.start) + 1
+        if error.reason == "unexpected end of data":
+            raise refused(file, "la fin est coupée", FETCH_AGAIN, line=line) from error
         raise refused(file, "le fichier n'est pas en UTF-8", _SAVE_AGAIN, line=line) from error
     if any(mark in text for mark in _LOSS_MARKS):
         raise refused(file, "des accents ont été abîmés par une conversion", _SAVE_AGAIN)

@@ -33,6 +33,9 @@ class Record:
 
     def cell(self, column: str) -> str:
         """Return a code or a number: tidied, every change reported."""
+        raw = self.raw(column)
+        if raw.isascii() and raw.isprintable() and " " not in raw:
+            return raw  # most cells: nothing to tidy
         return self._after(column, TIDY)
 
     def text(self, column: str) -> str | None:

@@ -24,7 +24,7 @@ _SMALL_WORDS = frozenset((*_ARTICLES, "bis", "en", "lès", "par", "pour", "sous"
 _ABBREVIATIONS = frozenset(("BP", "CD", "CS", "RD", "RN", "ZA", "ZAC", "ZI"))
 _ORDINAL = re.compile(r"\d+(?:E|ER|ÈRE|ERE|ÈME|EME)")
 _APOSTROPHES = "'\N{RIGHT SINGLE QUOTATION MARK}"
-_WORD = re.compile(rf"[^\s{_APOSTROPHES}.-]+([{_APOSTROPHES}]?)")
+_WORD = re.compile(rf"[^\W_]+([{_APOSTROPHES}]?)")
 _TRAILING_BACKSLASH = re.compile(r"[\s\\]*\\[\s\\]*$")
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
 
@@ -42,7 +42,8 @@ def french_title(text: str) -> str:
 
 
 def _cased(match: re.Match[str]) -> str:
-    word, is_first = match[0], match.start() == 0
+    word = match[0]
+    is_first = not any(letter.isalnum() for letter in match.string[: match.start()])
     is_elided = len(word) == 2 and bool(match[1])  # d' l'
     if word in _ABBREVIATIONS:
         return word
@@ -58,11 +59,12 @@ def is_all_capitals(text: str) -> bool:
 
 
 def _without_invisible(text: str) -> str:
-    """Drop controls and formats (NUL, bidirectional marks ...); line ends become spaces."""
+    """Drop controls and formats (NUL, bidirectional marks ...); tabs and line ends are spaces."""
     if text.isprintable():
         return text
-    spaced = (" " if letter.isspace() else letter for letter in text)
-    return "".join(letter for letter in spaced if unicodedata.category(letter)[0] != "C")
+    return "".join(
+        letter for letter in text if letter.isspace() or unicodedata.category(letter)[0] != "C"
+    )
 
 
 def _with_accents(text: str) -> str:
