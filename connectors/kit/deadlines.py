@@ -1,0 +1,52 @@
+"""One deadline for a whole exchange, whatever it is waiting for.
+
+In a gevent-patched process a plain ``gevent.Timeout`` ends any wait, resolution and handshake included.
+Elsewhere (tests, the command line) every receive is given what is left. Nothing here patches anything.
+"""
+
+from types import TracebackType
+from typing import Self
+
+import gevent
+from gevent import monkey
+
+from schemas import clock
+
+
+class Deadline:
+    """Ends the block it guards with ``TimeoutError`` after some seconds."""
+
+    __slots__ = ("_ends_at", "_timeout")
+
+    def __init__(self, seconds: float) -> None:
+        self._ends_at = clock.monotonic() + seconds
+        patched = monkey.is_module_patched("socket")
+        # No exception class: one would be swallowed by an ``except Exception`` on the way.
+        self._timeout = gevent.Timeout(seconds) if patched else None
+
+    def left(self) -> float:
+        """Return the seconds left.
+
+        Raises:
+            TimeoutError: none.
+        """
+        left = self._ends_at - clock.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+    def __enter__(self) -> Self:
+        if self._timeout is not None:
+            self._timeout.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._timeout is not None:
+            self._timeout.close()
+            if error is self._timeout:
+                raise TimeoutError from None
