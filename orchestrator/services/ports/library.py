@@ -96,8 +96,11 @@ class AccessCodeRows(Protocol):
 class SignupRows(Protocol):
     """The rows of sign-ups; their bodies are sealed under a data key of their own."""
 
-    def save(self, token_digest: bytes, *, placement: str, body: Mapping[str, Any]) -> Signup:
-        """Open the form, or replace its answers while no code was asked for."""
+    def open(self, token_digest: bytes, *, placement: str, body: Mapping[str, Any]) -> Signup:
+        """Return the form of a token, made with these answers when there was none."""
+
+    def replace(self, signup: Signup, *, placement: str, body: Mapping[str, Any]) -> Signup:
+        """Put other answers in place while the contact is not proved; a code that is out dies."""
 
     def find(self, token_digest: bytes) -> Signup | None:
         """Return a form that is not past its hour."""

@@ -420,6 +420,12 @@ CREATE TABLE scan_counter(
   total bigint NOT NULL DEFAULT 0,
   PRIMARY KEY (placement, day, language, browser));
 
+CREATE TABLE placement_report(
+  placement text NOT NULL,
+  day date NOT NULL,
+  total bigint NOT NULL DEFAULT 0,
+  PRIMARY KEY (placement, day));
+
 -- staff ---------------------------------------------------------------------------------------
 CREATE TABLE console_link(
   digest bytea PRIMARY KEY,

@@ -1,0 +1,110 @@
+"""Access codes: made from their row's id, never stored, used once.
+
+A code opens a pre-registration and nothing else. Whoever guesses meets limits per session, per
+network and overall; unknown, used and expired codes give the same answer by the same statement.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from typing import Final
+from uuid import UUID
+
+from orchestrator.services.ports.library import AccessCodeRows, Attempts, IssuedCode, Limit
+from schemas import ids
+from schemas.keys import HubKeys, keyed_digest
+
+LENGTH: Final = 10
+LOCKED_FOR: Final = timedelta(hours=1)
+SESSION, NETWORK, OVERALL = "code.session", "code.network", "code.overall"
+
+
+def code_of(keys: HubKeys, access_code_id: UUID) -> str:
+    """Return the access code of a row: 10 Crockford characters (50 bits)."""
+    digest = keyed_digest(keys.access_code, access_code_id.bytes)
+    return ids.crockford(int.from_bytes(digest), LENGTH)
+
+
+def digest_of(keys: HubKeys, code: str) -> bytes:
+    """Return what a code is looked up by."""
+    return keyed_digest(keys.code_digest, code.encode())
+
+
+def shown(code: str) -> str:
+    """Return a code as people read it: ``ABCDE-FGHJK``."""
+    return f"{code[:5]}-{code[5:]}"
+
+
+class Redemption(Enum):
+    """What became of a typed code; ``REFUSED`` is one answer for unknown, used and expired."""
+
+    REDEEMED = "redeemed"
+    UNREADABLE = "unreadable"
+    REFUSED = "refused"
+    TOO_MANY_TRIES = "too_many_tries"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuessLimits:
+    """How many wrong codes are borne in an hour."""
+
+    per_session: int = 5
+    per_network: int = 10
+    overall: int = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessCodes:
+    """Redeems codes and finds the one of a sign-up made on our own pages."""
+
+    rows: AccessCodeRows
+    attempts: Attempts
+    keys: HubKeys
+    limits: GuessLimits = GuessLimits()
+
+    def redeem(self, typed: str, *, session: str, network: str) -> Redemption:
+        """Use a code up and tell its run; only wrong codes count as tries.
+
+        The try is counted before the look-up and given back when the code is right, so that
+        guesses in parallel cannot slip past the limits.
+        """
+        code = ids.read_crockford(typed, LENGTH)
+        if code is None:
+            return Redemption.UNREADABLE
+        limits = self._limits(session, network)
+        if self.attempts.take(limits):
+            return Redemption.TOO_MANY_TRIES
+        if not self.rows.redeem(digest_of(self.keys, code)):
+            return Redemption.REFUSED
+        self.attempts.give_back(limits)
+        return Redemption.REDEEMED
+
+    def issued_for(self, source: str, subject: str) -> tuple[str, IssuedCode] | None:
+        """Return the code of a pre-registration as shown, with its dates and library."""
+        issued = self.rows.issued_for(source, subject)
+        return (shown(code_of(self.keys, issued.access_code_id)), issued) if issued else None
+
+    def _limits(self, session: str, network: str) -> tuple[Limit, ...]:
+        asked = (
+            (SESSION, session, self.limits.per_session),
+            (NETWORK, network, self.limits.per_network),
+            (OVERALL, "", self.limits.overall),
+        )
+        return tuple(bucket_of(self.keys, *one, within=LOCKED_FOR) for one in asked)
+
+
+def bucket_of(keys: HubKeys, scope: str, value: str, at_most: int, *, within: timedelta) -> Limit:
+    """Return a limit whose bucket hides the value it counts by."""
+    digest = keyed_digest(keys.bucket, scope.encode(), value.encode())
+    return Limit(scope=scope, bucket=digest, at_most=at_most, within=within)
+
+
+__all__ = [
+    "AccessCodes",
+    "GuessLimits",
+    "Redemption",
+    "bucket_of",
+    "code_of",
+    "digest_of",
+    "shown",
+]
