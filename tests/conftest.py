@@ -13,6 +13,8 @@ from orchestrator.store.vault import Vault
 from parvis.embedded_postgres import EmbeddedPostgres
 from schemas.keys import HubKeys
 
+pytest_plugins = ["tests.plugins.requirements"]
+
 MASTER_KEY = bytes(range(32))
 
 
