@@ -1,0 +1,44 @@
+"""Whether this process may be sent requests: database there, schema at head, no unknown journey.
+
+Liveness asks none of this: a database that is away must not start a storm of restarts.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from orchestrator.services.ports.readiness import ReadinessStore
+from orchestrator.services.snapshots import Snapshot
+from schemas.errors import StoreUnavailableError
+
+_VERSIONS_RENEW, _VERSIONS_OLDEST = 10.0, 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """Checks made on demand; ``head`` and ``versions`` are what this code knows."""
+
+    store: ReadinessStore
+    head: str
+    versions: Collection[tuple[str, int]]
+    _under_way: Snapshot[Collection[tuple[str, int]]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        snapshot = Snapshot(
+            self.store.versions_under_way, renew=_VERSIONS_RENEW, oldest=_VERSIONS_OLDEST
+        )
+        object.__setattr__(self, "_under_way", snapshot)
+
+    def faults(self) -> tuple[str, ...]:
+        """Return what is missing, in French; nothing when ready."""
+        try:
+            revision, under_way = self.store.revision(), self._under_way.get()
+        except StoreUnavailableError:
+            return ("La base de données ne répond pas.",)
+        faults = []
+        if revision != self.head:
+            faults.append(f"La base est à la migration {revision}, le code attend {self.head}.")
+        faults.extend(
+            f"Un parcours en cours demande {name} version {version}, que ce code n'a pas."
+            for name, version in sorted(set(under_way) - set(self.versions))
+        )
+        return tuple(faults)

@@ -1,0 +1,30 @@
+"""Reads that tell whether this code fits this database."""
+
+from collections.abc import Collection
+from typing import Final
+
+import psycopg
+
+from orchestrator.store.connections import Database
+
+_REVISION: Final = "SELECT version_num FROM alembic_version"
+_UNDER_WAY: Final = "SELECT DISTINCT journey, version FROM run WHERE ended_at IS NULL"
+
+
+class ReadinessRows:
+    """Implements ``ports.readiness.ReadinessStore``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def revision(self) -> str | None:
+        """Return the migration the database is at, None when it was never migrated."""
+        try:
+            row = self._database.one(_REVISION)
+        except psycopg.errors.UndefinedTable:
+            return None
+        return str(row["version_num"]) if row else None
+
+    def versions_under_way(self) -> Collection[tuple[str, int]]:
+        """Return (journey, version) of every run that has not ended."""
+        return {(row["journey"], row["version"]) for row in self._database.all(_UNDER_WAY)}
