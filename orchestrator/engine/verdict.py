@@ -15,7 +15,7 @@ from schemas.errors import (
 
 PAUSE: Final = timedelta(minutes=15)
 _SLOW_DOWN_SECONDS: Final = 30.0
-_BUG: Final = RetryPolicy.read("1s x2; 10s x1; then dead-letter")
+_BUG: Final = RetryPolicy.read("1s x3; then dead-letter")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

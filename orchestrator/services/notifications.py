@@ -13,7 +13,7 @@ from orchestrator.engine.journey import StepContext
 from orchestrator.services.access_codes import code_of, shown
 from orchestrator.services.signups import verification_code
 from schemas.keys import HubKeys
-from schemas.sms_text import linted
+from schemas.sms_text import lint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,4 +100,4 @@ def text_of(
         return None
     language = language_of(context)
     body = _TEXTS[template, language].format_map(values)
-    return Text(subject=_SUBJECTS[template, language], body=linted(body))
+    return Text(subject=_SUBJECTS[template, language], body=lint(body).text)

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, LiteralString
+from weakref import WeakSet
 
 import psycopg
 from gevent.queue import LifoQueue
@@ -39,6 +40,7 @@ class Database:
         self.url = url
         self._timeout = statement_timeout_ms
         self._pid = os.getpid()
+        self._opened: WeakSet[Connection] = WeakSet()
         self._idle: LifoQueue[Connection | None] = LifoQueue(maxsize=size)
         for _ in range(size):
             self._idle.put(None)
@@ -59,6 +61,7 @@ class Database:
             )
         except psycopg.Error as error:
             raise StoreUnavailableError from error
+        self._opened.add(connection)
         return connection
 
     @contextmanager
@@ -103,9 +106,12 @@ class Database:
             return connection.execute(sql, parameters).rowcount
 
     def close(self) -> None:
-        """Close every idle connection."""
+        """Close every connection this process opened here, lent ones included."""
+        for connection in list(self._opened):
+            connection.close()
         for _ in range(self._idle.qsize()):
-            self._idle.put(_closed(self._idle.get()))
+            self._idle.get()
+            self._idle.put(None)
 
 
 def _closed(connection: Connection | None) -> None:

@@ -82,12 +82,13 @@ class EmbeddedWaker:
     def wait(self, seconds: float = POLL_SECONDS) -> None:
         """Wait for a notice, ``seconds`` at most."""
         connection = self._connected()
+        if _heard(connection):
+            return
         try:
             wait_read(connection.fileno(), timeout=seconds, timeout_exc=TimeoutError)
         except TimeoutError:
             return
-        for _ in connection.notifies(timeout=0):
-            pass
+        _heard(connection)
 
     def close(self) -> None:
         """Let go of the lock; whatever was held is read again by the next reader."""
@@ -102,6 +103,11 @@ class EmbeddedWaker:
             self._held.clear()
             self._connection = self._database.connect()
         return self._connection
+
+
+def _heard(connection: Connection) -> bool:
+    """Take the notices that already came, those read along with a statement's answer included."""
+    return bool(sum(1 for _ in connection.notifies(timeout=0)))
 
 
 def ready_to_retry(error: BaseException) -> bool:
