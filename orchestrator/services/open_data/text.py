@@ -31,7 +31,8 @@ _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
 
 def folded(text: str) -> str:
     """Return the text for comparing and searching: no accent, no case, words and single spaces."""
-    plain = unicodedata.normalize("NFKD", text.casefold().replace("œ", "oe").replace("æ", "ae"))
+    low = unicodedata.normalize("NFKD", text).casefold().replace("œ", "oe").replace("æ", "ae")
+    plain = unicodedata.normalize("NFKD", low)  # lowering may compose again
     letters = "".join(letter for letter in plain if not unicodedata.combining(letter))
     return _NOT_ALPHANUMERIC.sub(" ", letters).strip()
 
@@ -83,8 +84,8 @@ def first_letter_raised(text: str) -> str:
 
 
 TIDY: tuple[Step, ...] = (
+    (rules.INVISIBLE_REMOVED, _without_invisible),  # first: what it parted may compose
     (rules.UNICODE_FORM, lambda text: unicodedata.normalize("NFC", text)),
-    (rules.INVISIBLE_REMOVED, _without_invisible),
     (rules.SPACES_COLLAPSED, lambda text: " ".join(text.split())),
 )
 READABLE: tuple[Step, ...] = (

@@ -20,6 +20,7 @@ def read(text: str):
         ("Bibliothèque  municipale", "Bibliothèque municipale", ["spaces-collapsed"]),
         (" Médiathèque\u00a0Colette ", "Médiathèque Colette", ["spaces-collapsed"]),
         ("Bibliothe\u0300que", "Bibliothèque", ["unicode-form"]),
+        ("Bibliothe\u200b\u0300que", "Bibliothèque", ["invisible-removed", "unicode-form"]),
         ("Bibliotheque de Cabris", "Bibliothèque de Cabris", ["accent-restored"]),
         ("mediatheque d'Auron", "médiathèque d'Auron", ["accent-restored"]),
         ("LUDOTHEQUE MUNICIPALE", "Ludothèque Municipale", ["capitals-lowered", "accent-restored"]),
@@ -80,6 +81,7 @@ def test_capitals_become_a_french_title(before, after):
         ("Hors les murs", "hors les murs"),
         ("«Les lauriers roses»", "les lauriers roses"),
         ("ÉOURRES", "eourres"),
+        ("\N{PARENTHESIZED LATIN CAPITAL LETTER A}", "a"),
         ("...", ""),
     ],
 )
