@@ -1,10 +1,13 @@
-"""Advisory locks: one active process of a kind, held by a connection and gone with it."""
+"""Advisory locks, and their numbers, which no two uses may share."""
 
 from typing import Final
 
 from orchestrator.store.connections import Connection, Database
 
+MIGRATIONS: Final = 7_270_930
+CONFIGURATION: Final = 7_270_931
 TIMERS: Final = 7_270_932
+WAKER: Final = 7_270_933
 
 
 class AdvisoryLock:

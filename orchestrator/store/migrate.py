@@ -8,9 +8,8 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from orchestrator.store.locks import MIGRATIONS
 from schemas.errors import StoreUnavailableError
-
-_LOCK = 7_270_930
 
 
 def upgrade(url: str) -> str:
@@ -18,13 +17,13 @@ def upgrade(url: str) -> str:
     engine = _engine(url)
     with _connected(engine) as connection:
         connection.exec_driver_sql("SET lock_timeout = '3s'")
-        connection.exec_driver_sql(f"SELECT pg_advisory_lock({_LOCK})")
+        connection.exec_driver_sql(f"SELECT pg_advisory_lock({MIGRATIONS})")
         connection.commit()
         configuration = _configuration()
         configuration.attributes["connection"] = connection
         command.upgrade(configuration, "head")
         connection.commit()
-        connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_LOCK})")
+        connection.exec_driver_sql(f"SELECT pg_advisory_unlock({MIGRATIONS})")
         connection.commit()
     engine.dispose()
     return head()

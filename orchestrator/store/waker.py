@@ -14,10 +14,10 @@ import gevent
 from gevent.socket import wait_read
 
 from orchestrator.store.connections import Connection, Database
+from orchestrator.store.locks import WAKER
 from orchestrator.store.notifier import CHANNEL
 from schemas.errors import StoreUnavailableError
 
-_LOCK: Final = 7_270_931
 _READ: Final = """
 SELECT id, key FROM outbox WHERE topic = 'wake' AND NOT (id = ANY(%s)) ORDER BY id LIMIT %s"""
 _DELETE: Final = "DELETE FROM outbox WHERE id = ANY(%s)"
@@ -46,7 +46,7 @@ class EmbeddedWaker:
     def acquire(self) -> bool:
         """Become the active reader; False while another worker is."""
         connection = self._connected()
-        row = connection.execute("SELECT pg_try_advisory_lock(%s) AS got", (_LOCK,)).fetchone()
+        row = connection.execute("SELECT pg_try_advisory_lock(%s) AS got", (WAKER,)).fetchone()
         got = bool(row and row["got"])
         if got:
             connection.execute(f"LISTEN {CHANNEL}")
