@@ -7,7 +7,6 @@ It raises what requests' adapters raise; ``connectors.kit.http`` makes errors of
 """
 
 import http.client
-import io
 import socket
 import ssl
 import zlib
@@ -23,6 +22,7 @@ from urllib3.util.retry import Retry
 from connectors.kit.addresses import Address, AddressRefusedError, NameNotFoundError
 from connectors.kit.deadlines import Deadline
 from connectors.kit.pool import Pool
+from connectors.kit.wire import LeanResponse, WireResponse, WireSource
 from schemas import clock
 
 if TYPE_CHECKING:
@@ -169,12 +169,12 @@ class LeanAdapter(BaseAdapter):
     def _round_trip(
         self, sock: socket.socket, request: Outgoing, deadline: Deadline
     ) -> requests.Response:
-        source = _Source(sock, deadline, self._timeouts.read)
+        source = WireSource(sock, deadline, self._timeouts.read)
         try:
             request.sent_at = clock.utcnow()
             sock.settimeout(self._timeouts.read)
             sock.sendall(self._written(request))
-            raw = http.client.HTTPResponse(cast("socket.socket", source), method=request.method)
+            raw = WireResponse(cast("socket.socket", source), method=request.method)
             raw.begin()
             request.answered_at = clock.utcnow()
             body = self._body(raw)
@@ -205,13 +205,13 @@ class LeanAdapter(BaseAdapter):
             raise requests.exceptions.InvalidHeader(request=request)
         return head.encode("latin-1") + b"\r\n\r\n" + cast("bytes", body)
 
-    def _body(self, raw: http.client.HTTPResponse) -> bytes:
+    def _body(self, raw: WireResponse) -> bytes:
         body = raw.read(self._cap + 1)
         if len(body) > self._cap:
             raise http.client.HTTPException
         if raw.length:  # read(amount) says nothing of a body cut short
             raise http.client.IncompleteRead(body, raw.length)
-        coding = raw.headers.get("Content-Encoding", "identity").lower()
+        coding = raw.fields.get("Content-Encoding", "identity").lower()
         if coding == "identity" or not body:
             return body
         return _inflated(body, coding, self._cap)
@@ -230,41 +230,12 @@ def _inflated(body: bytes, coding: str, cap: int) -> bytes:
     return plain
 
 
-class _Source(io.RawIOBase):
-    """The socket as ``http.client`` reads it: no wait goes past the deadline, first byte noticed."""
-
-    def __init__(self, sock: socket.socket, deadline: Deadline, pause: float) -> None:
-        super().__init__()
-        self._sock = sock
-        self._deadline = deadline
-        self._pause = pause
-        self.received = False
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        """Return the buffered reader ``http.client`` asks of a socket."""
-        return io.BufferedReader(self)
-
-    def readable(self) -> bool:
-        """Say that this is for reading."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Receive some bytes before the deadline."""
-        self._sock.settimeout(min(self._pause, self._deadline.left()))
-        count = self._sock.recv_into(buffer)
-        self.received = self.received or count > 0
-        return count
-
-
-def _as_response(
-    request: Outgoing, raw: http.client.HTTPResponse, body: bytes
-) -> requests.Response:
-    response = requests.Response()
+def _as_response(request: Outgoing, raw: WireResponse, body: bytes) -> requests.Response:
+    response = LeanResponse()
     response.status_code = raw.status
     response.reason = raw.reason
-    response.headers = CaseInsensitiveDict(raw.headers.items())
+    response.headers = raw.fields
     response.url = request.url or ""
     response.request = request
     response._content = body  # noqa: SLF001 - how requests' own adapters hand over a body read whole
-    response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001
     return response

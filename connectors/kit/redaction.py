@@ -25,7 +25,7 @@ _MEMBER: Final = re.compile(
     rf'("(?:{_NAMES})"\s*:\s*)(?:"(?:[^"\\]|\\.)*"?|[\d.eE+-]+)', re.IGNORECASE
 )
 _PAIR: Final = re.compile(rf"((?:^|[&?\s])(?:{_NAMES})=)[^&\s]*", re.IGNORECASE)
-_NEEDLES: Final = re.compile("|".join(_NAMES.split("|")), re.IGNORECASE)
+_HINTS: Final = ("token", "secret", "password", "key", "session")  # one is in each of the names
 
 
 class Redactor:
@@ -46,13 +46,18 @@ class Redactor:
 
     def text(self, value: str) -> str:
         """Return the text without any secret, cut at 64 kB."""
-        if _NEEDLES.search(value):
+        lowered = value.lower()
+        if any(hint in lowered for hint in _HINTS):
             value = _MEMBER.sub(rf'\1"{HIDDEN}"', value)
             value = _PAIR.sub(rf"\1{HIDDEN}", value)
+        return self.values(value)[:TEXT_CAP]
+
+    def values(self, value: str) -> str:
+        """Return the text without any known secret, whatever it is called there."""
         for form in (*self._forms, *self._tokens):
             if form in value:
                 value = value.replace(form, HIDDEN)
-        return value[:TEXT_CAP]
+        return value
 
     def body(self, value: bytes | str | None) -> str | None:
         """Return a body as text, without any secret."""
@@ -63,7 +68,7 @@ class Redactor:
     def headers(self, values: Mapping[str, str]) -> dict[str, str]:
         """Return the headers; only those on the open list keep their value."""
         return {
-            name: self.text(value) if name.lower() in OPEN_HEADERS else HIDDEN
+            name: self.values(value) if name.lower() in OPEN_HEADERS else HIDDEN
             for name, value in values.items()
         }
 
