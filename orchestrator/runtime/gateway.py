@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 import structlog
 from gevent.lock import BoundedSemaphore
 
-from connectors.kit import Profile, open_profile, operations
+from connectors import Profile, open_profile, operations
 from orchestrator.engine.verdict import PAUSE
 from orchestrator.services.ports.running import ServiceRef
 from schemas import clock
