@@ -118,7 +118,7 @@ def _read_item(
 
 
 def partner_of(source: str) -> str | None:
-    """Return the partner a source claims to be of (``/partners/volt_provence/…``), if any."""
+    """Return the partner a source claims to be of (``/partners/exemple_energie/…``), if any."""
     claim = _PARTNER.fullmatch(source)
     return claim[1] if claim else None
 

@@ -19,6 +19,6 @@ EVENTS = (
         schema=ConnectorStateChanged,
         way=Way.BUS,
         has_subject=False,
-        example={"profile": "koha_marseille", "state": "open"},
+        example={"profile": "library_marseille", "state": "open"},
     ),
 )
