@@ -7,7 +7,10 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenLibrary:
-    """The nearest open library and the service that answers for it, if one is connected."""
+    """The nearest open library and the service that answers for it, if one is connected.
+
+    ``commune`` is the INSEE code of the library's commune.
+    """
 
     place_id: str
     name: str
@@ -31,6 +34,9 @@ class World(Protocol):
 
     def territory_of(self, commune: str) -> str | None:
         """Return the territory a commune belongs to, or None when it is none of ours."""
+
+    def commune_name(self, code: str) -> str:
+        """Return the name of a commune."""
 
     def nearest_open_library(
         self, commune: str, location: tuple[float, float] | None

@@ -154,7 +154,7 @@ def nearest_open_library(context: StepContext) -> Done | End:
     output: dict[str, Any] = {
         "place_id": chosen.place_id,
         "name": chosen.name,
-        "commune_name": chosen.commune,
+        "commune": chosen.commune,
         "distance_km": round(chosen.distance_km, 2),
         "service_id": chosen.service_id,
     }
@@ -187,7 +187,7 @@ def record_data(context: StepContext) -> Mapping[str, Any] | None:
         "email": contact.get("address") if contact.get("channel") == "email" else None,
         "phone": contact.get("address") if contact.get("channel") == "sms" else None,
         "commune": context.start.data["commune"],
-        "commune_name": context.outputs["library"]["commune_name"],
+        "commune_name": context.world.commune_name(context.start.data["commune"]),
         "language": context.start.data.get("language") or "fr",
         "expires_on": announced["expires_on"],
     }

@@ -1,9 +1,9 @@
 """The one door to every system: its secrets, its breaker, its share of greenlets, its exchange log."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import structlog
 from gevent.lock import BoundedSemaphore
@@ -13,7 +13,12 @@ from orchestrator.engine.verdict import PAUSE
 from orchestrator.services.ports.running import ServiceRef
 from schemas import clock
 from schemas.commands import Command
-from schemas.errors import PartnerMisconfiguredError, PartnerThrottledError
+from schemas.errors import (
+    ConfigurationError,
+    PartnerContractBrokenError,
+    PartnerMisconfiguredError,
+    PartnerThrottledError,
+)
 from schemas.receipts import Exchange, ProbeLevel, ProbeResult, Receipt
 
 log = structlog.get_logger()
@@ -23,8 +28,8 @@ _PATIENCE_SECONDS: Final = 0.25
 class Secrets(Protocol):
     """Opens configuration secrets."""
 
-    def resolved(self, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-        """Split a profile's settings into plain values and opened secrets."""
+    def values(self, names: Collection[str]) -> Mapping[str, str]:
+        """Return the values of the names that have one."""
 
 
 class Breakers(Protocol):
@@ -41,7 +46,7 @@ class Gateway:
     def __init__(self, *, secrets: Secrets, breakers: Breakers, share: int) -> None:
         self._secrets = secrets
         self._breakers = breakers
-        self._profiles: dict[str, tuple[object, Profile]] = {}
+        self._profiles: dict[str, tuple[str, Profile]] = {}
         self._shares: dict[str, BoundedSemaphore] = defaultdict(lambda: BoundedSemaphore(share))
 
     def can(self, service: ServiceRef, operation: str) -> bool:
@@ -69,6 +74,9 @@ class Gateway:
     def _called(self, service: ServiceRef, command: Command, log_to: list[Exchange]) -> Receipt:
         try:
             receipt = self._opened(service).call(command.operation, command, log_to)
+            if not isinstance(receipt, Receipt):
+                detail = "The operation gave no receipt."
+                raise PartnerContractBrokenError(service.profile, command.operation, detail)
         except PartnerMisconfiguredError as error:
             log.warning("system.paused", profile=service.profile, operation=command.operation)
             reason = f"{command.operation}: {type(error).__name__}"
@@ -98,13 +106,16 @@ class Gateway:
 
     def _opened(self, service: ServiceRef) -> Profile:
         """Return the profile, opened once per process and again when its settings change."""
-        settings, secrets = self._secrets.resolved(service.settings)
-        seen = (settings, secrets)
         known = self._profiles.get(service.profile)
-        if known is not None and known[0] == seen:
+        if known is not None and known[0] == service.version:
             return known[1]
+        opened = self._secrets.values(service.secrets.values())
+        secrets = {name: opened[of] for name, of in service.secrets.items() if of in opened}
+        try:
+            profile = open_profile(service.connector, service.profile, service.settings, secrets)
+        except ConfigurationError as error:
+            raise PartnerMisconfiguredError(service.profile, "open", str(error)) from error
+        self._profiles[service.profile] = (service.version, profile)
         if known is not None:
             known[1].close()
-        profile = open_profile(service.connector, service.profile, settings, secrets)
-        self._profiles[service.profile] = (seen, profile)
         return profile

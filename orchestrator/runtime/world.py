@@ -10,6 +10,7 @@ class OfferReads(Protocol):
     """What the configuration in force knows."""
 
     def territory_of(self, commune: str) -> str | None: ...
+    def commune_name(self, code: str) -> str: ...
     def nearest_open_library(
         self, commune: str, location: tuple[float, float] | None
     ) -> ChosenLibrary | None: ...
@@ -28,6 +29,7 @@ class CityWorld:
 
     def __init__(self, offer: OfferReads, people: PeopleReads) -> None:
         self.territory_of = offer.territory_of
+        self.commune_name = offer.commune_name
         self.nearest_open_library = offer.nearest_open_library
         self.notice_recipients = offer.notice_recipients
         self.preregistration_of = people.preregistration_of

@@ -11,7 +11,11 @@ from schemas.receipts import Exchange, Receipt
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceRef:
-    """A service of the city and the system behind it, as one configuration revision says."""
+    """A service of the city and the system behind it, as one configuration revision says.
+
+    ``secrets`` maps a setting to the name of its secret; ``version`` changes with the profile's
+    settings and with its secrets.
+    """
 
     id: str
     kind: str
@@ -19,6 +23,8 @@ class ServiceRef:
     profile: str
     connector: str
     settings: Mapping[str, Any]
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    version: str = ""
     binding: Mapping[str, Any] = field(default_factory=dict)
 
 
