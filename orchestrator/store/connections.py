@@ -76,10 +76,12 @@ class Database:
         except _STATEMENT_FAULTS:
             raise
         except psycopg.Error as error:
-            connection = _closed(connection)
+            _close(connection)
+            connection = None
             raise StoreUnavailableError from error
         except BaseException:
-            connection = _closed(connection)
+            _close(connection)
+            connection = None
             raise
         finally:
             self._idle.put(connection)
@@ -114,6 +116,6 @@ class Database:
             self._idle.put(None)
 
 
-def _closed(connection: Connection | None) -> None:
+def _close(connection: Connection | None) -> None:
     if connection is not None:
         connection.close()
