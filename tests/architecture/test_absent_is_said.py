@@ -13,6 +13,13 @@ ABSENT = """
     def test_sums():
         assert 1 + 1 == 2
 """
+EXPECTED = """
+    import pytest
+
+    @pytest.mark.xfail
+    def test_it():
+        assert False
+"""
 PLUGIN = ("-p", "tests.plugins.requirements", "-p", "no:randomly", "-p", "no:playwright")
 
 
@@ -54,7 +61,7 @@ def test_everything_required_turns_a_skipped_file_into_an_error(suite, monkeypat
 
 def test_an_expected_failure_stays_one_when_everything_is_required(suite, monkeypatch):
     monkeypatch.setenv("PARVIS_REQUIRE_ALL", "1")
-    suite.makepyfile("import pytest\n@pytest.mark.xfail\ndef test_it(): assert False")
+    suite.makepyfile(EXPECTED)
 
     ran = suite.runpytest_inprocess(*PLUGIN)
 
