@@ -43,6 +43,9 @@ class App(Protocol):
     def reset(self) -> None:
         """Go back to the state of the start, clock and journal included."""
 
+    def close(self) -> None:
+        """Let go of what is held open; the server calls it when it stops."""
+
     def views(self) -> Mapping[str, View]:
         """More pages of the control plane, by name (``GET /_mock/<name>``)."""
 
@@ -109,6 +112,9 @@ class Desk:
             self.rig.clock.reset()
             self._mock.reset()
             self.rig.journal.clear()
+
+    def close(self) -> None:
+        """A receiving mock holds nothing open."""
 
     def views(self) -> Mapping[str, View]:
         """The mock's own pages, read under its lock."""

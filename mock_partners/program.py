@@ -73,7 +73,11 @@ def run_city(arguments: Sequence[str] | None = None) -> int:
             servers = _city(_read(options.settings))
         except ValueError as error:
             parser.error(str(error))
-        ready = {name: stack.enter_context(server).url for name, server in servers.items()}
+        ready: dict[str, str] = {}
+        for name, server in servers.items():
+            ready[name] = stack.enter_context(server).url
+            if server.control_url != server.url:
+                ready[f"{name}.control"] = server.control_url
         _serve(ready)
     return 0
 

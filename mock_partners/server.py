@@ -121,6 +121,7 @@ class MockServer:
         for listener in (self._faked, self._steering):
             if listener is not None:
                 listener.close()
+        self.app.close()
 
     def __enter__(self) -> Self:
         return self.start()

@@ -71,9 +71,15 @@ class Bench:
         """Forget what was sent, the faults and the clock; hub and notice are those of the start."""
         self.rig.faults.clear()
         self.rig.clock.reset()
-        self._post.reset()
         self.rig.journal.clear()
+        self.close()
         self._start()
+
+    def close(self) -> None:
+        """Cancel what is planned and close the connections to the hub."""
+        self._post.reset()
+        if self._client is not None:
+            self._client.close()
 
     def views(self) -> Mapping[str, View]:
         """The bench shows nothing more than its journal."""
@@ -188,7 +194,9 @@ class Bench:
         self._notice = None if self._notice_row is None else _notice(self._notice_row)
 
     def _move(self, asked: Mapping[str, object]) -> object:
-        self._client = HubClient(str(asked.get("url")))
+        old, self._client = self._client, HubClient(str(asked.get("url")))
+        if old is not None:
+            old.close()
         return {"url": asked.get("url")}
 
     def _renotice(self, asked: Mapping[str, object]) -> object:

@@ -1,4 +1,4 @@
-"""A small HTTP client for the senders: one kept connection per thread, standard library only."""
+"""A small HTTP client for the senders: kept connections, standard library only."""
 
 import http.client
 import threading
@@ -25,7 +25,7 @@ class HubAnswer:
 
 
 class HubClient:
-    """Posts signed requests to one hub."""
+    """Posts signed requests to one hub, from any thread, on connections it keeps."""
 
     def __init__(self, base_url: str, *, timeout: float = 10.0) -> None:
         self._address = urlsplit(base_url)
@@ -33,7 +33,8 @@ class HubClient:
             msg = "the hub's address is http(s)://host[:port]"
             raise ValueError(msg)
         self._timeout = timeout
-        self._kept = threading.local()
+        self._idle: list[http.client.HTTPConnection] = []
+        self._lock = threading.Lock()
 
     def send(self, request: SignedRequest) -> HubAnswer:
         """Send once; a connection that died while it was idle is opened again.
@@ -41,7 +42,7 @@ class HubClient:
         Raises:
             HubUnreachableError: no answer came.
         """
-        kept: http.client.HTTPConnection | None = getattr(self._kept, "connection", None)
+        kept = self._kept()
         try:
             if kept is not None:
                 try:
@@ -50,31 +51,37 @@ class HubClient:
                     kept.close()
             return self._exchange(self._opened(), request)
         except (OSError, http.client.HTTPException) as error:
-            self._kept.connection = None
             raise HubUnreachableError(type(error).__name__) from error
 
     def close(self) -> None:
-        """Close this thread's connection."""
-        kept: http.client.HTTPConnection | None = getattr(self._kept, "connection", None)
-        if kept is not None:
-            kept.close()
-        self._kept.connection = None
+        """Close the connections that are idle."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _kept(self) -> http.client.HTTPConnection | None:
+        with self._lock:
+            return self._idle.pop() if self._idle else None
 
     def _opened(self) -> http.client.HTTPConnection:
         is_https = self._address.scheme == "https"
         kind = http.client.HTTPSConnection if is_https else http.client.HTTPConnection
-        host = self._address.hostname or ""
-        connection = kind(host, self._address.port, timeout=self._timeout)
-        self._kept.connection = connection
-        return connection
+        return kind(self._address.hostname or "", self._address.port, timeout=self._timeout)
 
     def _exchange(
         self, connection: http.client.HTTPConnection, request: SignedRequest
     ) -> HubAnswer:
         target = self._address.path.rstrip("/") + request.path
         body = request.body or None
-        connection.request(request.method, target, body=body, headers=dict(request.headers))
-        answer = connection.getresponse()
-        content = answer.read()
+        try:
+            connection.request(request.method, target, body=body, headers=dict(request.headers))
+            answer = connection.getresponse()
+            content = answer.read()
+        except (OSError, http.client.HTTPException):
+            connection.close()
+            raise
+        with self._lock:
+            self._idle.append(connection)
         names = {name.lower(): value for name, value in answer.getheaders()}
         return HubAnswer(status=answer.status, headers=names, body=content)
