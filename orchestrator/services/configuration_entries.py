@@ -33,6 +33,13 @@ FRENCH: Final[Mapping[str, str]] = {
     "partner_key": "clé de partenaire",
     "placement": "affiche",
 }
+_ORDER: Final = (
+    *("kind", "name", "domain", "languages", "timezone"),  # city, service, partner
+    *("allowed_events", "territory", "territories", "place", "handover", "min_level", "profile"),
+    *("binding", "scheme", "secret", "public_key"),  # service, key
+    *("poster", "place_name", "commune", "partner", "campaign", "status", "valid_until"),
+    *("retry", "quiet_hours"),
+)
 CITY: Final[EntryKey] = ("city", "city")
 POLICIES: Final[EntryKey] = ("policies", "policies")
 
@@ -107,7 +114,7 @@ def document_of(entries: Mapping[EntryKey, Entry]) -> dict[str, Any]:
         {"id": name, **_without_none(entry)} for name, entry in _of("service", entries)
     ]
     document["partners"] = [
-        {"id": name, **entry, "keys": _keys_of(name, entries)}
+        {"id": name, **_without_none(entry), "keys": _keys_of(name, entries)}
         for name, entry in _of("partner", entries)
     ]
     document["placements"] = [
@@ -131,7 +138,9 @@ def _keys_of(partner: str, entries: Mapping[EntryKey, Entry]) -> list[dict[str, 
 
 
 def _without_none(entry: Entry) -> dict[str, Any]:
-    return {key: value for key, value in entry.items() if value is not None and value != {}}
+    """Return what an entry says, in the order people expect whatever table it came from."""
+    said = (key for key, value in entry.items() if value is not None and value != {})
+    return {key: entry[key] for key in sorted(said, key=_ORDER.index)}
 
 
 def _value(value: object) -> object:

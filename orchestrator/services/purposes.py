@@ -214,9 +214,9 @@ NOTICES: Final = (
         purposes=("library.preregistration", "access_code.delivery", "interests.profile"),
         recipients=(HUB, LIBRARY, CARRIER),
         text="Votre code d'accès vous est donné par Parvis, le service d'accueil numérique de votre "
-        "collectivité. Votre numéro de téléphone ou votre adresse électronique sert à vérifier "
-        "qu'ils sont à vous ; il est confié à l'opérateur qui achemine le message, pour cela "
-        "seulement.\n"
+        "collectivité. Nous demandons votre numéro de téléphone ou votre adresse électronique pour "
+        "vérifier que ce contact est bien le vôtre ; l'opérateur qui achemine le message en a "
+        "connaissance pour ce seul envoi.\n"
         "Case 1. Préparer mon inscription : mes nom, prénom et commune sont transmis à la "
         "bibliothèque publique la plus proche de chez moi.\n"
         "Case 2. Garder mes centres d'intérêt : les thèmes que je choisis restent dans Parvis, "
@@ -232,8 +232,8 @@ NOTICES: Final = (
         purposes=("library.preregistration", "access_code.delivery", "interests.profile"),
         recipients=(HUB, LIBRARY, CARRIER),
         text="Parvis, the digital welcome service of your local authority, gives you your access "
-        "code. Your telephone number or e-mail address is used to check that it is yours; it is "
-        "given to the operator that carries the message, for that alone.\n"
+        "code. We ask for your telephone number or e-mail address to check that it is yours; the "
+        "operator that carries the message learns it for that one message.\n"
         "Box 1. Prepare my registration: my name and town are passed to the public library nearest "
         "to my home.\n"
         "Box 2. Keep my interests: the themes I choose stay in Parvis, so that it can suggest what "
@@ -262,3 +262,11 @@ def purpose_of(purpose_id: str) -> PurposeText | None:
     """Return the newest version of a purpose."""
     versions = [purpose for purpose in PURPOSES if purpose.id == purpose_id]
     return max(versions, key=lambda purpose: purpose.version, default=None)
+
+
+def shown_notice(version: str, language: str) -> NoticeText:
+    """Return the text to show to a reader of a language: theirs, or else the French one."""
+    notice = notice_of(version, language) or notice_of(version, "fr")
+    if notice is None:
+        raise LookupError(version)
+    return notice

@@ -128,7 +128,8 @@ def _state(connection: Connection) -> CityState:
         entries[row["kind"], row["name"]] = row["entry"]
     zone = _zone(document.get("city"))
     for row in connection.execute(_PLACEMENTS):
-        entries["placement", row.pop("token")] = _placement(row, zone)
+        token = row.pop("token")
+        entries["placement", token] = _placement(row, zone)
     return CityState(revision=last["id"] if last else 0, entries=entries)
 
 

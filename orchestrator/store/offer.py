@@ -28,7 +28,7 @@ from orchestrator.store.connections import Connection, Database
 from schemas import clock
 from schemas.geo import Point
 
-_COMMUNE_DETAILS: Final = ("district", "region", "zone", "siren")
+_COMMUNE_DETAILS: Final = ("region", "siren")
 _PLACE_DETAILS: Final = (
     "venue",
     "complement",
