@@ -53,6 +53,15 @@ _CANONICAL: Final = json.JSONEncoder(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """What became of one event: ``accepted``, or ``duplicate`` when it was here already."""
+
+    event_id: str
+    source: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ItemResult:
     """What became of one item of a batch; ``error`` says why it was refused or must come again."""
 
@@ -95,7 +104,7 @@ class Intake:
     route: Callable[[str], Journey | None]
     together: Callable[[Sequence[Job]], Sequence[ItemResult]] = one_after_the_other
 
-    def receive(self, partner: Partner, raw: bytes, headers: Mapping[str, str]) -> Accepted:
+    def receive(self, partner: Partner, raw: bytes, headers: Mapping[str, str]) -> Received:
         """Take in the one event of a request whose signature is proved.
 
         Raises a RequestError or MessageError that says what is wrong (nothing was stored), or
@@ -110,7 +119,8 @@ class Intake:
             self._refused(partner, _UNKNOWN)
             raise
         draft = _Draft(value=value, canonical=_canonical(value), message=message)
-        return self._admit(partner, draft, headers)
+        accepted = self._admit(partner, draft, headers)
+        return Received(event_id=message.id, source=message.source, status=accepted.status)
 
     def receive_batch(
         self, partner: Partner, raw: bytes, headers: Mapping[str, str]
