@@ -23,7 +23,7 @@ PRIVATE = (
     r"(?<![\w.])/wor" + r"k(/|\b)",
     r"/root" + r"/",
     r"/home" + r"/(?!newcomer|parvis)\w+",
-    r"/var" + r"/tmp/\w+",
+    r"/var/t" + r"mp/\w+",
     r"\bhand" + r"book\b",
     r"\bissue" + r" #?\d+\b",
 )
