@@ -102,12 +102,16 @@ class EmbeddedPostgres:
             command, capture_output=True, check=False, cwd=self._home, **_as(owner)
         )
         if done.returncode:
-            raise ConfigurationError(f"initdb a échoué : {done.stderr.decode()[-500:]}")
+            fault = f"initdb a échoué : {done.stderr.decode()[-500:]}"
+            raise ConfigurationError(fault)
 
     def _launch(self, owner: pwd.struct_passwd | None) -> None:
-        (self._data / "postmaster.pid").unlink(missing_ok=True) if not self._is_served() else None
+        self._refuse_if_served()
+        (self._data / "postmaster.pid").unlink(missing_ok=True)
         self._port = self._port or _free_port()
-        options = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
+        options = [
+            part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")
+        ]
         command = [_programs() / "postgres", "-D", self._data, "-p", str(self._port), *options]
         with (self._home.parent / f"{self._home.name}.log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -121,19 +125,19 @@ class EmbeddedPostgres:
                 **_as(owner),
             )
 
-    def _is_served(self) -> bool:
-        """Tell whether another server holds this folder (then starting would be refused)."""
+    def _refuse_if_served(self) -> None:
+        """Refuse a folder that another server holds; what a killed one left is no obstacle."""
         try:
             pid = int((self._data / "postmaster.pid").read_text().split()[0])
             command = Path(f"/proc/{pid}/cmdline").read_bytes()
         except (OSError, ValueError, IndexError):
-            return False
+            return
         if b"postgres" in command and str(self._data).encode() in command:
-            raise ConfigurationError(
+            fault = (
                 f"Un serveur PostgreSQL utilise déjà le dossier {self._data} (processus {pid}) : "
                 "arrêtez-le ou choisissez un autre dossier."
             )
-        return False
+            raise ConfigurationError(fault)
 
     def _wait(self, within_seconds: float) -> None:
         end = time.monotonic() + within_seconds
@@ -148,10 +152,9 @@ class EmbeddedPostgres:
                 return
             time.sleep(0.05)
         self.stop()
-        raise ConfigurationError(
-            "PostgreSQL n'a pas démarré : voir le journal "
-            f"{self._home.parent / (self._home.name + '.log')}."
-        )
+        log = self._home.parent / f"{self._home.name}.log"
+        fault = f"PostgreSQL n'a pas démarré : voir le journal {log}."
+        raise ConfigurationError(fault)
 
 
 def _programs() -> Path:

@@ -36,5 +36,10 @@ def _domain(text: str) -> str:
     return f"{HIDDEN}@{text.rpartition('@')[2]}" if "@" in text else HIDDEN
 
 
-_MASKS: Final = {"hide": lambda _text: HIDDEN, "initial": _initial, "tail4": _tail4, "domain": _domain}
+_MASKS: Final = {
+    "hide": lambda _text: HIDDEN,
+    "initial": _initial,
+    "tail4": _tail4,
+    "domain": _domain,
+}
 NOT_PERSONAL: Final = {"pii": {"class": "none"}, "x-parvis-pii": {"class": "none"}}

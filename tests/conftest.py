@@ -41,7 +41,9 @@ def template_database(postgres_url):
     """A database with every migration applied, to copy from."""
     name = f"parvis_template_{secrets.token_hex(4)}"
     with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'")
+        connection.execute(
+            f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'"
+        )
     migrate.upgrade(_with_database(postgres_url, name))
     return name
 

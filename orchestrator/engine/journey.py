@@ -177,4 +177,5 @@ class Journey:
         names = [step.name for step in self.steps]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ConfigurationError(f"{self.name} v{self.version}: steps named twice: {twice}")
+            fault = f"{self.name} v{self.version}: steps named twice: {twice}"
+            raise ConfigurationError(fault)

@@ -34,9 +34,8 @@ class RetryPolicy:
         if end not in _ENDS or not delays:
             raise ConfigurationError(_wrong(text))
         if len(delays) > _MOST_TRIES or sum(delays) > _MOST_SECONDS:
-            raise ConfigurationError(
-                f"Politique de reprise « {text} » : au plus {_MOST_TRIES} essais et 30 jours."
-            )
+            fault = f"Politique de reprise « {text} » : au plus {_MOST_TRIES} essais et 30 jours."
+            raise ConfigurationError(fault)
         return cls(delays=tuple(delays), end=_ENDS[end])
 
     def delay_after(self, failures: int) -> int | None:

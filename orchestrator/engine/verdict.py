@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from orchestrator.engine.retry import INLINE_SECONDS, RetryPolicy
 from schemas.errors import (
-    ParvisError,
     PartnerContractBrokenError,
     PartnerError,
     PartnerThrottledError,
+    ParvisError,
     Recovery,
 )
 

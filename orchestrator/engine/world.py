@@ -51,5 +51,3 @@ class World(Protocol):
 
     def pseudonym_of(self, citizen_id: UUID, service: str) -> str | None:
         """Return what a service sees of a person (``journal``: under what consents are kept)."""
-
-

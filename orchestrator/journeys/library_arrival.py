@@ -76,9 +76,7 @@ def _welcome_back(context: StepContext, known: KnownPreregistration) -> Done | E
     expires_at = context.now + UNCLAIMED
     subject_ref = context.world.pseudonym_of(known.citizen_id, "journal") or ids.new_pseudonym()
     made: tuple[e.Effect, ...] = (
-        e.PseudonymGiven(
-            citizen_id=known.citizen_id, service="journal", pseudonym=subject_ref
-        ),
+        e.PseudonymGiven(citizen_id=known.citizen_id, service="journal", pseudonym=subject_ref),
         e.PreregistrationRenewed(id=known.id, expires_at=expires_at),
     )
     return Done(
@@ -96,9 +94,7 @@ def _announced(preregistration_id: UUID, our_ref: str, expires_at: datetime) -> 
     }
 
 
-def _facts_of(
-    context: StepContext, citizen_id: UUID, subject_ref: str
-) -> tuple[e.Effect, ...]:
+def _facts_of(context: StepContext, citizen_id: UUID, subject_ref: str) -> tuple[e.Effect, ...]:
     """The data key is the person's now; consents and interests that came along are kept."""
     made: list[e.Effect] = []
     if context.data_key_id is not None:
@@ -112,9 +108,7 @@ def _facts_of(
     return tuple(made)
 
 
-def _consent(
-    context: StepContext, proof: Mapping[str, Any], subject_ref: str
-) -> e.ConsentRecorded:
+def _consent(context: StepContext, proof: Mapping[str, Any], subject_ref: str) -> e.ConsentRecorded:
     version, locale = proof["notice_version"], proof["locale"]
     return e.ConsentRecorded(
         record_id=ids.uuid7(),
@@ -147,9 +141,7 @@ def nearest_open_library(context: StepContext) -> Done | End:
         return End("no_library")
     preregistration_id = UUID(context.outputs["announce"]["preregistration_id"])
     made: list[e.Effect] = [
-        e.PlaceChosen(
-            id=preregistration_id, place_id=chosen.place_id, service_id=chosen.service_id
-        )
+        e.PlaceChosen(id=preregistration_id, place_id=chosen.place_id, service_id=chosen.service_id)
     ]
     output: dict[str, Any] = {
         "place_id": chosen.place_id,
@@ -212,9 +204,7 @@ def lapsed(context: StepContext, outcome: str) -> tuple[e.Effect, ...]:
 
 def _moved(context: StepContext, state: str, external_ref: str | None) -> tuple[e.Effect, ...]:
     preregistration_id = UUID(context.outputs["announce"]["preregistration_id"])
-    return (
-        e.PreregistrationMoved(id=preregistration_id, state=state, external_ref=external_ref),
-    )
+    return (e.PreregistrationMoved(id=preregistration_id, state=state, external_ref=external_ref),)
 
 
 ARRIVAL = Journey(
@@ -242,9 +232,7 @@ ARRIVAL = Journey(
             then=preregistered,
         ),
         Wait("access_code.redeemed", timeout=UNCLAIMED, otherwise=End("expired")),
-        Require(
-            purpose="library.preregistration", timeout=UNCLAIMED, otherwise=End("expired")
-        ),
+        Require(purpose="library.preregistration", timeout=UNCLAIMED, otherwise=End("expired")),
         Call(
             "library",
             "activate",

@@ -16,7 +16,7 @@ from orchestrator.engine.retry import RetryPolicy
 from orchestrator.engine.runs import LoggedStep, Park, Run, Transition
 from orchestrator.engine.verdict import described, verdict
 from orchestrator.engine.world import World
-from orchestrator.runtime.steps import Result, StepRunner, Try, Waiting, made
+from orchestrator.runtime.steps import StepRunner, Try, Waiting, made
 from orchestrator.store.committer import CommitUnknownError
 from orchestrator.store.vault import DataKey
 from schemas import clock
@@ -29,11 +29,16 @@ log = structlog.get_logger()
 class Runs(Protocol):
     """The store of runs, as the executor needs it."""
 
-    def read(self, run_id: UUID) -> tuple[Run, DataKey | None] | None: ...
+    def read(self, run_id: UUID) -> tuple[Run, DataKey | None] | None:
+        """Return a run with its data key, or None."""
+
     def transit(
         self, move: Transition, *, seq: int, key: DataKey | None, worker: str
-    ) -> tuple[int, str] | None: ...
-    def park(self, parked: Park) -> bool: ...
+    ) -> tuple[int, str] | None:
+        """Write one transition; None when others moved the run."""
+
+    def park(self, parked: Park) -> bool:
+        """Let a run wait for a signal; False when one came meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +61,7 @@ class Executor:
         steps: StepRunner,
         world: World,
         journeys: Callable[[str, int], Journey | None],
-        policy: RetryPolicy,
+        policy: Callable[[], RetryPolicy],
         worker: str,
         fault: FaultPoint = no_faults,
     ) -> None:
@@ -68,7 +73,7 @@ class Executor:
         self._worker = worker
         self._fault = fault
 
-    def execute(self, run_id: UUID, *, redelivered: bool) -> None:  # noqa: FBT001
+    def execute(self, run_id: UUID, *, redelivered: bool) -> None:
         """Take a run as far as it goes.
 
         Args:
@@ -190,7 +195,7 @@ class Executor:
         decided = verdict(
             error,
             failures=at.run.failures(step.name),
-            policy=self._policy,
+            policy=self._policy(),
             now=clock.utcnow(),
             jitter=random.uniform(0.9, 1.1),  # noqa: S311 - spreads load, guards nothing
         )

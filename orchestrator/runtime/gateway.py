@@ -35,9 +35,14 @@ class Secrets(Protocol):
 class Breakers(Protocol):
     """The state of every system, shared by all workers."""
 
-    def open_until(self, profile: str) -> datetime | None: ...
-    def open(self, profile: str, *, reason: str, until: datetime) -> None: ...
-    def close(self, profile: str) -> None: ...
+    def open_until(self, profile: str) -> datetime | None:
+        """Return when a paused system may be tried again."""
+
+    def open(self, profile: str, *, reason: str, until: datetime) -> None:
+        """Pause a system."""
+
+    def close(self, profile: str) -> None:
+        """Say that a system answers again."""
 
 
 class Gateway:
@@ -92,9 +97,7 @@ class Gateway:
             detail = "The system is paused until its settings are mended or the next probe."
             raise PartnerMisconfiguredError(profile, operation, detail)
 
-    def _with_share(
-        self, profile: str, operation: str, call: Callable[[], Receipt]
-    ) -> Receipt:
+    def _with_share(self, profile: str, operation: str, call: Callable[[], Receipt]) -> Receipt:
         share = self._shares[profile]
         if not share.acquire(timeout=_PATIENCE_SECONDS):
             detail = "The system holds its whole share of this worker."

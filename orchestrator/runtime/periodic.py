@@ -28,7 +28,8 @@ class Beat:
 class Log(Protocol):
     """Keeps the exchanges."""
 
-    def write(self, step: str, exchanges: Sequence[Exchange]) -> None: ...
+    def write(self, step: str, exchanges: Sequence[Exchange]) -> None:
+        """Keep what was exchanged."""
 
 
 class Periodic:
@@ -41,7 +42,7 @@ class Periodic:
         self._gateway = gateway
         self._kept = kept
         self._due: dict[tuple[str, str], float] = {}
-        self._running: dict[tuple[str, str], "gevent.Greenlet[[Beat], None]"] = {}
+        self._running: dict[tuple[str, str], gevent.Greenlet[[Beat], None]] = {}
 
     def __call__(self) -> None:
         """Start what is due."""
@@ -49,7 +50,9 @@ class Periodic:
         for beat in self._beats():
             key = (beat.service.id, beat.operation)
             busy = self._running.get(key)
-            if now < self._due.setdefault(key, now + beat.every_seconds) or (busy and not busy.dead):
+            if now < self._due.setdefault(key, now + beat.every_seconds) or (
+                busy and not busy.dead
+            ):
                 continue
             self._due[key] = now + beat.every_seconds
             self._running[key] = gevent.spawn(self._do, beat)

@@ -22,16 +22,24 @@ _LEAST_SLEEP: Final = 0.02
 class TimedRuns(Protocol):
     """What the timers ask of the store."""
 
-    def wake_due(self) -> int: ...
-    def sweep_late(self) -> int: ...
-    def next_due(self) -> datetime | None: ...
+    def wake_due(self) -> int:
+        """Wake the runs whose time has come."""
+
+    def sweep_late(self) -> int:
+        """Take over the runs nobody holds."""
+
+    def next_due(self) -> datetime | None:
+        """Return the next moment a run must be woken."""
 
 
 class Lock(Protocol):
     """Makes one process the active one."""
 
-    def acquire(self) -> bool: ...
-    def release(self) -> None: ...
+    def acquire(self) -> bool:
+        """Take the lock, or keep it."""
+
+    def release(self) -> None:
+        """Let it go."""
 
 
 class Timers:

@@ -89,7 +89,7 @@ class Worker:
                     break
                 self._in_hand[run_id] += [again.id for again in later]
                 redelivered = any(again.redelivered for again in later)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever happened, the wake is given back
             log.warning("worker.run_given_back", error=type(error).__name__, run_id=str(run_id))
             gevent.sleep(0.5)
             self._leave(run_id, self._waker.give_back)

@@ -9,19 +9,29 @@ from orchestrator.engine.world import ChosenLibrary, KnownPreregistration
 class OfferReads(Protocol):
     """What the configuration in force knows."""
 
-    def territory_of(self, commune: str) -> str | None: ...
-    def commune_name(self, code: str) -> str: ...
+    def territory_of(self, commune: str) -> str | None:
+        """Return the territory of a commune."""
+
+    def commune_name(self, code: str) -> str:
+        """Return the name of a commune."""
+
     def nearest_open_library(
         self, commune: str, location: tuple[float, float] | None
-    ) -> ChosenLibrary | None: ...
-    def notice_recipients(self, version: str, locale: str) -> tuple[str, ...]: ...
+    ) -> ChosenLibrary | None:
+        """Return the nearest open library."""
+
+    def notice_recipients(self, version: str, locale: str) -> tuple[str, ...]:
+        """Return whom a notice names."""
 
 
 class PeopleReads(Protocol):
     """What the hub already knows of people."""
 
-    def preregistration_of(self, source: str, subject: str) -> KnownPreregistration | None: ...
-    def pseudonym_of(self, citizen_id: UUID, service: str) -> str | None: ...
+    def preregistration_of(self, source: str, subject: str) -> KnownPreregistration | None:
+        """Return what a sender already announced."""
+
+    def pseudonym_of(self, citizen_id: UUID, service: str) -> str | None:
+        """Return what a service sees of a person."""
 
 
 class CityWorld:

@@ -91,9 +91,7 @@ def language_of(context: StepContext) -> str:
     return asked if ("library.code", asked) in _TEXTS else "fr"
 
 
-def text_of(
-    template: str, context: StepContext, *, keys: HubKeys, public_url: str
-) -> Text | None:
+def text_of(template: str, context: StepContext, *, keys: HubKeys, public_url: str) -> Text | None:
     """Write a message, or return None when what it tells does not exist (yet)."""
     values = _VALUES[template](context, keys, public_url)
     if values is None:

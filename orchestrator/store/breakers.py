@@ -49,8 +49,6 @@ class BreakerStore:
         return frozenset(self._open)
 
     def _read(self) -> None:
-        rows = self._database.all(
-            "SELECT profile, next_probe_at FROM breaker WHERE state = 'open'"
-        )
+        rows = self._database.all("SELECT profile, next_probe_at FROM breaker WHERE state = 'open'")
         self._open = {row["profile"]: row["next_probe_at"] for row in rows}
         self._read_at = clock.monotonic()

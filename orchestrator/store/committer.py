@@ -9,16 +9,18 @@ no bad row: every waiter learns that the outcome is unknown and the next batch r
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TYPE_CHECKING
 
 import gevent
 import psycopg
 from gevent.event import AsyncResult
 from gevent.queue import Queue
 
-from orchestrator.store.connections import Connection, Database
 from schemas.errors import ParvisError, StoreUnavailableError
+
+if TYPE_CHECKING:
+    from orchestrator.store.connections import Connection, Database
+    from collections.abc import Sequence
 
 MOST_ROWS = 64
 

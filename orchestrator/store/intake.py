@@ -13,6 +13,7 @@ from uuid import UUID
 
 import psycopg
 
+from orchestrator.engine.faults import FaultPoint, no_faults
 from orchestrator.services.ports.intake import Arrival
 from orchestrator.store.committer import Committer, CommitUnknownError
 from orchestrator.store.connections import Connection, Database
@@ -134,12 +135,18 @@ class PostgresInbox:
     """The inbox of one process (implements ``ports.intake.InboxStore``)."""
 
     def __init__(
-        self, database: Database, committer: Committer, vault: Vault, notifier: Notifier
+        self,
+        database: Database,
+        committer: Committer,
+        vault: Vault,
+        notifier: Notifier,
+        fault: FaultPoint = no_faults,
     ) -> None:
         self._database = database
         self._committer = committer
         self._vault = vault
         self._notifier = notifier
+        self._fault = fault
         self._starts = _Starts()
 
     def accept(self, arrival: Arrival) -> Accepted:
@@ -152,6 +159,7 @@ class PostgresInbox:
         )
         for _ in range(_ROUNDS):
             if self._take(row.values()):
+                self._fault("intake.after_commit")
                 self._notifier.poke()
                 return Accepted(
                     status="accepted", event_id=arrival.message.id, message_id=row.message_id

@@ -23,7 +23,9 @@ class AdvisoryLock:
         if self._connection is not None:
             return True
         connection = self._database.connect()
-        row = connection.execute("SELECT pg_try_advisory_lock(%s) AS got", (self._number,)).fetchone()
+        row = connection.execute(
+            "SELECT pg_try_advisory_lock(%s) AS got", (self._number,)
+        ).fetchone()
         if row and row["got"]:
             self._connection = connection
             return True

@@ -5,6 +5,7 @@ default partition, and is never lost. Dropping a month is how retention forgets 
 """
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Final, LiteralString, cast
 from uuid import UUID
 
@@ -24,7 +25,7 @@ def make_ahead(database: Database) -> list[str]:
     months = [_month(now, ahead) for ahead in range(_MONTHS_AHEAD + 2)]
     made = []
     for table in TABLES:
-        for first, after in zip(months, months[1:], strict=False):
+        for first, after in pairwise(months):
             name = f"{table}_{first:%Y_%m}"
             if not _exists(database, name) and not _holds(database, table, first, after):
                 database.run(_create(table, name, first, after))

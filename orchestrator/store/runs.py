@@ -5,12 +5,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final, LiteralString, cast
+from typing import Any, Final, LiteralString, cast, TYPE_CHECKING
 from uuid import UUID, uuid5
 
 from psycopg.rows import DictRow
 
-from orchestrator.engine.effects import Effect
 from orchestrator.engine.journey import Start
 from orchestrator.engine.runs import LEASE, LoggedStep, Park, Run, StoredSignal, Transition
 from orchestrator.store import effects
@@ -19,6 +18,9 @@ from orchestrator.store.connections import Connection, Database
 from orchestrator.store.notifier import Notifier
 from orchestrator.store.vault import DataKey, Vault, opened_or_none
 from schemas import ids
+
+if TYPE_CHECKING:
+    from orchestrator.engine.effects import Effect
 
 _LEASE: Final = f"interval '{int(LEASE.total_seconds())} s'"
 _COLUMNS: Final = (
@@ -46,8 +48,12 @@ SELECT r.id, r.journey, r.version, r.status, r.step, r.seq, r.fence, r.signals, 
        m.type, m.source, m.subject, m.event_id
   FROM run r LEFT JOIN message m ON m.id = r.message_id LEFT JOIN data_key k ON k.id = r.data_key_id
  WHERE r.id = %s"""
-_LOG: Final = "SELECT seq, attempt, name, outcome, output FROM step WHERE run_id = %s ORDER BY seq, attempt"
-_PENDING: Final = "SELECT id, name FROM signal WHERE run_id = %s AND consumed_by_seq IS NULL ORDER BY id"
+_LOG: Final = (
+    "SELECT seq, attempt, name, outcome, output FROM step WHERE run_id = %s ORDER BY seq, attempt"
+)
+_PENDING: Final = (
+    "SELECT id, name FROM signal WHERE run_id = %s AND consumed_by_seq IS NULL ORDER BY id"
+)
 _SIGNAL: Final = f"""
 WITH s AS (INSERT INTO signal(id, run_id, name, dedup, payload)
            VALUES (%(sid)s, %(id)s, %(name)s, %(dedup)s, %(payload)s)
@@ -265,7 +271,9 @@ class RunStore:
 
     def versions_under_way(self) -> set[tuple[str, int]]:
         """Return the (journey, version) pairs that runs under way name."""
-        rows = self._database.all("SELECT DISTINCT journey, version FROM run WHERE ended_at IS NULL")
+        rows = self._database.all(
+            "SELECT DISTINCT journey, version FROM run WHERE ended_at IS NULL"
+        )
         return {(row["journey"], row["version"]) for row in rows}
 
 

@@ -117,9 +117,7 @@ def test_a_transition_logs_the_step_and_its_effects_together(inbox, runs, databa
             event_time=now,
         ),
         e.InterestKept(citizen_id=citizen, theme="bd"),
-        e.AccessCodeIssued(
-            id=ids.uuid7(), preregistration_id=prereg, digest=b"d", expires_at=now
-        ),
+        e.AccessCodeIssued(id=ids.uuid7(), preregistration_id=prereg, digest=b"d", expires_at=now),
         e.NotificationSent(
             id=ids.uuid7(),
             citizen_id=citizen,

@@ -49,7 +49,7 @@ class Town:
             steps=runner,
             world=None,
             journeys=lambda name, version: self.journey if version == 1 else None,
-            policy=RetryPolicy.read("1s x1; then dead-letter"),
+            policy=lambda: RetryPolicy.read("1s x1; then dead-letter"),
             worker="test",
         )
         self.waker = EmbeddedWaker(database)
@@ -75,23 +75,23 @@ class Town:
         gevent.joinall(self.jobs, timeout=3)
 
     def arrive(self, event_id="e1", version=1):
-        message = Message(
-            type="t.v1", source="/partners/p", id=event_id, subject=event_id, data={}
-        )
+        message = Message(type="t.v1", source="/partners/p", id=event_id, subject=event_id, data={})
         starts = RunStart(
             journey="test.journey", version=version, key=f"/partners/p {event_id}", data={}
         )
         self.inbox.accept(
             Arrival(message=message, body=b"x", body_digest=b"x", headers={}, starts=starts)
         )
-        return self.database.one(
-            "SELECT run_id FROM inbox WHERE event_id = %s", (event_id,)
-        )["run_id"]
+        return self.database.one("SELECT run_id FROM inbox WHERE event_id = %s", (event_id,))[
+            "run_id"
+        ]
 
     def until(self, run_id, *statuses, seconds=8):
         with gevent.Timeout(seconds):
             while True:
-                row = self.database.one("SELECT status, error_code FROM run WHERE id = %s", (run_id,))
+                row = self.database.one(
+                    "SELECT status, error_code FROM run WHERE id = %s", (run_id,)
+                )
                 if row["status"] in statuses:
                     return row
                 gevent.sleep(0.02)

@@ -1,0 +1,267 @@
+"""The composition root: one hub per process, its parts made when first asked for.
+
+A process that forks makes its hub after the fork.
+"""
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import structlog
+from orchestrator.services.consents import Consents
+
+from connectors import kit
+from orchestrator import journeys
+from orchestrator.engine.faults import FaultPoint, no_faults
+from orchestrator.engine.journey import Call
+from orchestrator.engine.retry import DEFAULT, RetryPolicy
+from orchestrator.runtime.executor import Executor
+from orchestrator.runtime.gateway import Gateway
+from orchestrator.runtime.periodic import Beat, Periodic
+from orchestrator.runtime.steps import StepRunner
+from orchestrator.runtime.timers import Timers
+from orchestrator.runtime.upkeep import MakePartitions, ResumeMended
+from orchestrator.runtime.worker import Worker
+from orchestrator.runtime.world import CityWorld
+from orchestrator.services.configuration import Configuration
+from orchestrator.services.offer import LiveOffer
+from orchestrator.services.ports.offer import Catalogued, Need, Requirements
+from orchestrator.store.breakers import BreakerStore
+from orchestrator.store.committer import Committer
+from orchestrator.store.configuration import ConfigurationRows
+from orchestrator.store.connections import Database
+from orchestrator.store.consent import ConsentRows
+from orchestrator.store.exchanges import ExchangeLog
+from orchestrator.store.identity import PeopleReader
+from orchestrator.store.intake import PostgresInbox
+from orchestrator.store.locks import TIMERS, AdvisoryLock
+from orchestrator.store.notifier import Notifier
+from orchestrator.store.offer import OfferRowsReader
+from orchestrator.store.runs import RunStore
+from orchestrator.store.secrets import SecretRows
+from orchestrator.store.vault import Vault
+from orchestrator.store.waker import EmbeddedWaker
+from parvis.settings import Settings
+from schemas.keys import HubKeys
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Hub:
+    """Everything a process of the hub is made of."""
+
+    settings: Settings
+
+    # --- ground -----------------------------------------------------------------------------------
+
+    @cached_property
+    def database(self) -> Database:
+        """The pool of this process."""
+        return Database(self.settings.database_url)
+
+    @cached_property
+    def vault(self) -> Vault:
+        """Opens and seals personal payloads."""
+        return Vault(self.settings.master_keys)
+
+    @cached_property
+    def keys(self) -> HubKeys:
+        """The hub's own keys."""
+        return HubKeys.derive(self.settings.master_keys[0])
+
+    @cached_property
+    def committer(self) -> Committer:
+        """Shared commits."""
+        return Committer(self.database)
+
+    @cached_property
+    def notifier(self) -> Notifier:
+        """Tells the waker."""
+        return Notifier(self.database)
+
+    @cached_property
+    def fault(self) -> FaultPoint:
+        """Where crash tests kill this process; nothing otherwise."""
+        return _killing(self.settings.test_fault) if self.settings.test_fault else no_faults
+
+    # --- stores -----------------------------------------------------------------------------------
+
+    @cached_property
+    def runs(self) -> RunStore:
+        """The runs."""
+        return RunStore(self.database, self.committer, self.vault, self.notifier)
+
+    @cached_property
+    def inbox(self) -> PostgresInbox:
+        """The inbox."""
+        return PostgresInbox(
+            self.database, self.committer, self.vault, self.notifier, fault=self.fault
+        )
+
+    @cached_property
+    def secrets(self) -> SecretRows:
+        """The secrets of the configuration."""
+        return SecretRows(self.database, self.vault)
+
+    @cached_property
+    def breakers(self) -> BreakerStore:
+        """The state of the systems."""
+        return BreakerStore(self.database)
+
+    @cached_property
+    def people(self) -> PeopleReader:
+        """People by reference."""
+        return PeopleReader(self.database)
+
+    # --- the city ---------------------------------------------------------------------------------
+
+    @cached_property
+    def catalogue(self) -> Mapping[str, type[kit.Connector]]:
+        """The connectors of this installation."""
+        return kit.catalogue()
+
+    @cached_property
+    def offer(self) -> LiveOffer:
+        """What the city offers now."""
+        return LiveOffer(OfferRowsReader(self.database))
+
+    @cached_property
+    def configuration(self) -> Configuration:
+        """Plan, apply and export of the city."""
+        return Configuration(
+            store=ConfigurationRows(self.database),
+            secrets=self.secrets,
+            requirements=self.requirements,
+        )
+
+    @cached_property
+    def requirements(self) -> Requirements:
+        """What a configuration is checked against: connectors, and what journeys ask of them."""
+        connectors = {
+            name: Catalogued(manifest=cls.manifest, operations=frozenset(kit.operations(name)))
+            for name, cls in self.catalogue.items()
+        }
+        return Requirements(connectors=connectors, needs=tuple(_needs()))
+
+    @cached_property
+    def consents(self) -> Consents:
+        """The gate."""
+        return Consents(ConsentRows(self.database))
+
+    # --- running ----------------------------------------------------------------------------------
+
+    @cached_property
+    def gateway(self) -> Gateway:
+        """The door to the systems."""
+        share = max(4, self.settings.greenlets // 2)
+        return Gateway(secrets=self.secrets, breakers=self.breakers, share=share)
+
+    @cached_property
+    def executor(self) -> Executor:
+        """Moves runs."""
+        steps = StepRunner(
+            gateway=self.gateway,
+            gate=self.consents,
+            services=self.offer,
+            keys=self.keys,
+            public_url=self.settings.public_url,
+        )
+        return Executor(
+            runs=self.runs,
+            steps=steps,
+            world=CityWorld(self.offer, self.people),
+            journeys=journeys.journey_for,
+            policy=self._policy,
+            worker=f"{socket.gethostname()}:{os.getpid()}",
+            fault=self.fault,
+        )
+
+    def _policy(self) -> RetryPolicy:
+        """The hub's retry policy as configured now."""
+        return RetryPolicy.read(self.offer.current().policies.get("retry") or DEFAULT)
+
+    @cached_property
+    def worker(self) -> Worker:
+        """The loop of a worker process."""
+        return Worker(
+            waker=EmbeddedWaker(self.database),
+            executor=self.executor,
+            greenlets=self.settings.greenlets,
+            fault=self.fault,
+        )
+
+    @cached_property
+    def timers(self) -> Timers:
+        """Timers, sweeper and chores of a worker process."""
+        return Timers(
+            runs=self.runs,
+            lock=AdvisoryLock(self.database, TIMERS),
+            poke=self.notifier.poke,
+            chores=(
+                Periodic(beats=self.beats, gateway=self.gateway, kept=ExchangeLog(self.database)),
+                ResumeMended(offer=self.offer, breakers=self.breakers, runs=self.runs),
+                MakePartitions(self.database),
+            ),
+        )
+
+    def beats(self) -> Sequence[Beat]:
+        """What connectors do by the clock, in the configuration in force."""
+        offer = self.offer.current()
+        found = []
+        for row in offer.services.values():
+            service = offer.service(row.id)
+            if service is None:
+                continue
+            manifest = self.catalogue[service.connector].manifest
+            settings = manifest.with_defaults(service.settings)
+            found += [
+                Beat(
+                    service=service,
+                    operation=operation,
+                    every_seconds=kit.seconds(settings[setting]),
+                )
+                for operation, setting in manifest.periodic
+            ]
+        return found
+
+
+def open_hub(settings: Settings) -> Hub:
+    """Return the hub of this process; nothing is connected yet."""
+    return Hub(settings=settings)
+
+
+def _needs() -> Sequence[Need]:
+    """What the journeys ask of the systems behind a library; undo and pivots come with it."""
+    return [
+        Need(kind=step.service, journey=journey.name, capability=step.operation)
+        for journey in journeys.all_journeys().values()
+        for step in journey.steps
+        if isinstance(step, Call)
+    ]
+
+
+def _killing(point: str) -> FaultPoint:
+    """Kill this process at one named point, once: a marker file says that it was done."""
+
+    def at(name: str) -> None:
+        if name == point and _first_time(point):
+            sys.stderr.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return at
+
+
+def _first_time(point: str) -> bool:
+    marker = os.environ.get("PARVIS_TEST_FAULT_MARKER")
+    if not marker:
+        return True
+    try:
+        os.close(os.open(f"{marker}.{point}", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError:
+        return False
+    return True
