@@ -55,7 +55,7 @@ class Mail(Connector):
                 "port",
                 kind="integer",
                 title="Port",
-                help="587 avec STARTTLS, 465 avec TLS, 25 sans chiffrement.",
+                help="Port 587 avec STARTTLS, 465 avec TLS ou 25 sans chiffrement.",
                 example=587,
                 default=587,
                 required=False,
@@ -63,7 +63,7 @@ class Mail(Connector):
             Setting(
                 "security",
                 title="Chiffrement",
-                help="starttls, tls (dès la connexion) ou none (réseau interne seulement).",
+                help="« starttls », « tls » (dès la connexion) ou « none » (réseau interne seulement).",
                 example="starttls",
                 default="starttls",
                 required=False,

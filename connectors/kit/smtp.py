@@ -4,6 +4,7 @@ The one dangerous moment is after the message's last byte left: without an answe
 the server took it. Before that moment a failure is harmless to repeat.
 """
 
+import base64
 import smtplib
 import socket
 import ssl
@@ -200,8 +201,23 @@ class _MessageRefusedError(smtplib.SMTPResponseException):
 
 
 def _authenticate(session: smtplib.SMTP, user: str | None, password: str | None) -> None:
-    if user and password:
-        session.login(user, password)
+    """Log in by PLAIN, or LOGIN where that is all there is; ``smtplib``'s own refuses accents."""
+    if not (user and password):
+        return
+    offered = session.esmtp_features.get("auth", "").upper().split()
+    if "PLAIN" in offered:
+        answer = session.docmd("AUTH", f"PLAIN {_coded(f'{chr(0)}{user}{chr(0)}{password}')}")
+    elif "LOGIN" in offered:
+        name = session.docmd("AUTH", f"LOGIN {_coded(user)}")
+        _expect(name, refusal=smtplib.SMTPAuthenticationError, wanted=334)
+        answer = session.docmd(_coded(password))
+    else:
+        raise smtplib.SMTPNotSupportedError
+    _expect(answer, refusal=smtplib.SMTPAuthenticationError)
+
+
+def _coded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode("ascii")
 
 
 def _expect(
