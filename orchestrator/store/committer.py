@@ -9,7 +9,7 @@ no bad row: every waiter learns that the outcome is unknown and the next batch r
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any, Protocol, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import gevent
 import psycopg
@@ -19,8 +19,9 @@ from gevent.queue import Queue
 from schemas.errors import ParvisError, StoreUnavailableError
 
 if TYPE_CHECKING:
-    from orchestrator.store.connections import Connection, Database
     from collections.abc import Sequence
+
+    from orchestrator.store.connections import Connection, Database
 
 MOST_ROWS = 64
 

@@ -6,7 +6,7 @@ default partition, and is never lost. Dropping a month is how retention forgets 
 
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Final, LiteralString, cast
+from typing import Final
 from uuid import UUID
 
 from orchestrator.store.connections import Database
@@ -51,13 +51,12 @@ def _exists(database: Database, name: str) -> bool:
 def _holds(database: Database, table: str, first: datetime, after: datetime) -> bool:
     column = "run_id" if table == "step" else "id"
     sql = f"SELECT EXISTS (SELECT FROM {table}_default WHERE {column} >= %s AND {column} < %s) AS held"
-    row = database.one(cast("LiteralString", sql), (_bound(first), _bound(after)))
+    row = database.one(sql, (_bound(first), _bound(after)))
     return bool(row and row["held"])
 
 
-def _create(table: str, name: str, first: datetime, after: datetime) -> LiteralString:
-    return cast(
-        "LiteralString",
+def _create(table: str, name: str, first: datetime, after: datetime) -> str:
+    return (
         f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF {table} "
-        f"FOR VALUES FROM ('{_bound(first)}') TO ('{_bound(after)}')",
+        f"FOR VALUES FROM ('{_bound(first)}') TO ('{_bound(after)}')"
     )

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final, LiteralString, cast, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid5
 
 from psycopg.rows import DictRow
@@ -101,7 +101,7 @@ RETURNING run.id, run.fence"""
 
 
 @lru_cache(maxsize=256)
-def transition_sql(kinds: tuple[type, ...]) -> LiteralString:
+def transition_sql(kinds: tuple[type, ...]) -> str:
     """Return the batched transition for the kinds of effects that occur in the batch."""
     arrays = ", ".join(f"%({name})s::{kind}[]" for name, kind in _COLUMNS)
     names = ", ".join(name for name, _ in _COLUMNS)
@@ -127,7 +127,7 @@ WITH t AS (SELECT * FROM unnest({arrays}) AS t({names})),
                   t.error::jsonb, t.started_at, t.ended_at, t.worker FROM r JOIN t ON t.id = r.id)
      {further}
 SELECT id, fence, seq, status FROM r"""
-    return cast("LiteralString", sql)
+    return sql
 
 
 def step_row_id(run_id: UUID, seq: int, attempt: int) -> UUID:
@@ -255,11 +255,11 @@ class RunStore:
 
     def sweep_late(self) -> int:
         """Take over the runs whose lease nobody renewed."""
-        return self._database.run(cast("LiteralString", _LATE))
+        return self._database.run(_LATE)
 
     def wake_waiting_for(self, system: str, *, most: int) -> int:
         """Wake the oldest runs that wait for a system which is back."""
-        woken = self._database.run(cast("LiteralString", _BACK), {"system": system, "most": most})
+        woken = self._database.run(_BACK, {"system": system, "most": most})
         if woken:
             self._notifier.poke()
         return woken
