@@ -151,7 +151,7 @@ class Hub:
     @cached_property
     def consents(self) -> Consents:
         """The gate."""
-        return Consents(ConsentRows(self.database))
+        return Consents(book=ConsentRows(self.database), people=self.people)
 
     # --- running ----------------------------------------------------------------------------------
 
