@@ -1,0 +1,150 @@
+"""Figures for the people who watch the hub, on a port of their own.
+
+Counters are kept by the process that counts. What the tables know (waiting, stuck, systems in
+trouble) is asked of them when somebody looks. No label ever names a person.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from threading import Thread
+from typing import Any, Final
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from orchestrator.services.ports.figures import Figures
+from schemas.errors import StoreUnavailableError
+
+SECONDS: Final = (0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 60, 600, 3600, 86_400)
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """The counters of one process."""
+
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    _counters: dict[str, Any] = field(init=False, default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        self._count("events_received", "Events by what became of them", "partner type result")
+        self._count("step_attempts", "Attempts of steps", "profile outcome")
+        self._count("notifications", "Messages to people", "channel status")
+        self._count("consent_events", "Events of consent", "purpose event")
+        self._counters["run_duration"] = Histogram(
+            "parvis_run_duration_seconds",
+            "From a run's first message to its end",
+            ("journey", "outcome"),
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+
+    def received(self, partner: str, message_type: str, result: str) -> None:
+        """Count one event by what became of it."""
+        self._counters["events_received"].labels(partner, message_type, result).inc()
+
+    def attempted(self, profile: str, outcome: str) -> None:
+        """Count one attempt of a step."""
+        self._counters["step_attempts"].labels(profile, outcome).inc()
+
+    def notified(self, channel: str, status: str) -> None:
+        """Count one message to a person."""
+        self._counters["notifications"].labels(channel, status).inc()
+
+    def consented(self, purpose: str, event: str) -> None:
+        """Count one event of consent."""
+        self._counters["consent_events"].labels(purpose, event).inc()
+
+    def ended(self, journey: str, outcome: str, *, seconds: float) -> None:
+        """Note how long a run took."""
+        self._counters["run_duration"].labels(journey, outcome).observe(seconds)
+
+    def _count(self, name: str, title: str, labels: str) -> None:
+        made = Counter(f"parvis_{name}", title, labels.split(), registry=self.registry)
+        self._counters[name] = made
+
+
+class TableCollector(Collector):
+    """Asks the tables when somebody looks; says so when they cannot be reached."""
+
+    def __init__(self, read: Callable[[], Figures]) -> None:
+        self._read = read
+
+    def describe(self) -> Iterable[Metric]:
+        """Return nothing: registering must not ask the database."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the figures."""
+        yield InfoMetricFamily("parvis_build", "What runs", {"version": running_version()})
+        try:
+            found = self._read()
+        except StoreUnavailableError:
+            yield _gauge("database_up", "Whether PostgreSQL answers", (), {(): 0})
+            return
+        yield _gauge("database_up", "Whether PostgreSQL answers", (), {(): 1})
+        yield from _families(found)
+
+
+def _families(found: Figures) -> Iterator[Metric]:
+    yield _gauge("outbox_pending", "Messages to publish", (), {(): found.outbox_pending})
+    yield _gauge(
+        "outbox_oldest_age_seconds", "Age of the oldest", (), {(): found.outbox_oldest_seconds}
+    )
+    yield _gauge("runs_open", "Runs under way", ("journey", "status"), found.runs)
+    yield _gauge("dead_letters", "Messages put aside", ("profile",), _keyed(found.dead_letters))
+    yield _gauge("runs_stuck", "Runs that wait for a decision", ("reason",), _keyed(found.stuck))
+    yield _gauge(
+        "circuit_state",
+        "State of each system's breaker",
+        ("profile", "state"),
+        dict.fromkeys(found.circuits.items(), 1),
+    )
+    yield _gauge(
+        "connector_up",
+        "Whether calls pass to a system",
+        ("profile",),
+        {(profile,): int(state == "closed") for profile, state in found.circuits.items()},
+    )
+    yield _gauge("config_revision", "Configuration in force", (), {(): found.revision})
+
+
+def _keyed(values: Mapping[str, float]) -> dict[tuple[str], float]:
+    return {(name,): value for name, value in values.items()}
+
+
+def _gauge(
+    name: str,
+    title: str,
+    labels: Sequence[str],
+    values: Mapping[Any, float],
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(f"parvis_{name}", title, labels=labels)
+    for key, value in values.items():
+        family.add_metric(list(key), value)
+    return family
+
+
+def running_version() -> str:
+    """Return the version that runs."""
+    try:
+        return version("parvis")
+    except PackageNotFoundError:
+        return "source"
+
+
+def serve(
+    registry: CollectorRegistry, *, port: int, address: str = "127.0.0.1"
+) -> tuple[WSGIServer, Thread]:
+    """Serve a registry on a port of its own; this machine only unless told otherwise."""
+    return start_http_server(port, addr=address, registry=registry)
+
+
+def shared_registry(folder: str) -> CollectorRegistry:
+    """Return what all processes of a web server counted (``PROMETHEUS_MULTIPROC_DIR``)."""
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]
+    return registry
