@@ -1,0 +1,148 @@
+"""The web process: the partners' API in front, the citizens' pages and the console behind it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import gevent
+from flask import Flask, Response, redirect
+
+from orchestrator import journeys
+from orchestrator.api import ApiServices, PartnerFace, all_together
+from orchestrator.api import install as install_api
+from orchestrator.services.access_codes import AccessCodes
+from orchestrator.services.commune_directory import CommuneDirectory
+from orchestrator.services.intake import Intake
+from orchestrator.services.offer import LiveOffer, Offer
+from orchestrator.services.partner_keys import PartnerKeys
+from orchestrator.services.placements import Placements
+from orchestrator.services.purposes import POSTER_ARRIVAL, PURPOSES, shown_notice
+from orchestrator.services.rate_limits import RateLimits
+from orchestrator.services.readiness import Readiness
+from orchestrator.services.signups import NoticeText, Signups
+from orchestrator.services.snapshots import Snapshot
+from orchestrator.store import migrate
+from orchestrator.store.consent_texts import ConsentTextRows
+from orchestrator.store.library import (
+    AccessCodeTable,
+    AttemptCounters,
+    PlaceDirectory,
+    SignupTable,
+)
+from orchestrator.store.partners import PartnerRows
+from orchestrator.store.placements import PlacementTable
+from orchestrator.store.readiness import ReadinessRows
+from parvis.bootstrap import Hub
+from parvis.metrics import Meter
+from web import citizen
+from web.citizen import CitizenServices, CityCard
+from web.citizen.services import PurposeText
+from web.layout import LayoutSettings
+from web.layout import install as install_layout
+
+
+@dataclass(slots=True)
+class _Communes:
+    """Resolves codes by the open data in force."""
+
+    offer: LiveOffer
+    _known: tuple[Offer, CommuneDirectory] | None = field(default=None)
+
+    def resolve(self, code: str) -> str | None:
+        """Return the code of today's commune, or None."""
+        current = self.offer.current()
+        if self._known is None or self._known[0] is not current:
+            self._known = (current, CommuneDirectory(index=current.communes))
+        return self._known[1].resolve(code)
+
+
+def create_app(hub: Hub, meter: Meter) -> Flask:
+    """Return the application of one web process; made after the fork."""
+    intake = _intake(hub, meter)
+    app = Flask("parvis", static_folder=None)
+    install_layout(
+        app,
+        LayoutSettings(secret_keys=(hub.settings.secret_key,), public_url=hub.settings.public_url),
+    )
+    app.register_blueprint(citizen.create_blueprint(_citizen_services(hub, intake)))
+    app.add_url_rule("/", view_func=_home)
+    install_api(app, _api_services(hub, intake))
+    return app
+
+
+def _home() -> Response:
+    """Send whoever comes without an address of ours to where a code is typed."""
+    return redirect("/code")  # type: ignore[return-value]
+
+
+def _intake(hub: Hub, meter: Meter) -> Intake:
+    return Intake(
+        inbox=hub.inbox,
+        body_key=hub.keys.body_digest,
+        communes=_Communes(hub.offer),
+        catalogue=Snapshot(ConsentTextRows(hub.database).catalogue).get,
+        scans=PlacementTable(database=hub.database),
+        meter=meter,
+        route=journeys.route,
+        together=all_together,
+    )
+
+
+def _api_services(hub: Hub, intake: Intake) -> ApiServices:
+    readiness = Readiness(
+        store=ReadinessRows(hub.database),
+        head=migrate.head(),
+        versions=tuple(journeys.all_journeys()),
+    )
+    face = PartnerFace(
+        intake=intake,
+        keys=PartnerKeys(PartnerRows(hub.database, hub.secrets)),
+        limits=RateLimits(bucket_key=hub.keys.bucket, processes=hub.settings.web_processes),
+        public_url=hub.settings.public_url,
+    )
+    return ApiServices(partner_face=face, readiness=readiness, public_url=hub.settings.public_url)
+
+
+def _citizen_services(hub: Hub, intake: Intake) -> CitizenServices:
+    return CitizenServices(
+        placements=Placements(
+            rows=PlacementTable(database=hub.database), keys=hub.keys, wait=gevent.sleep
+        ),
+        signups=Signups(
+            rows=SignupTable(database=hub.database, vault=hub.vault),
+            intake=intake,
+            keys=hub.keys,
+            notice=_poster_notice,
+        ),
+        access_codes=AccessCodes(
+            rows=AccessCodeTable(database=hub.database, poke=hub.notifier.poke),
+            attempts=AttemptCounters(database=hub.database),
+            keys=hub.keys,
+        ),
+        places=PlaceDirectory(database=hub.database),
+        city=_card(hub.offer),
+        purposes=_purposes,
+        sleep=gevent.sleep,
+    )
+
+
+def _poster_notice(language: str) -> NoticeText:
+    notice = shown_notice(POSTER_ARRIVAL, language)
+    return NoticeText(
+        version=notice.version, locale=notice.locale, sha256=notice.sha256, text=notice.text
+    )
+
+
+def _card(offer: LiveOffer) -> Callable[[], CityCard]:
+    return lambda: CityCard(name=str(offer.current().city.get("name") or "Parvis"))
+
+
+def _purposes(language: str) -> Sequence[PurposeText]:
+    return [
+        PurposeText(
+            title=purpose.title.get(language, purpose.title["fr"]),
+            text=purpose.text.get(language, purpose.text["fr"]),
+            legal_basis=purpose.legal_basis,
+            retention=purpose.retention,
+        )
+        for purpose in PURPOSES
+    ]
