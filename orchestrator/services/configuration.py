@@ -4,7 +4,7 @@ A file says what the city wants; nothing is ever retired because a file is silen
 that is asked for. Applying twice changes nothing the second time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
@@ -31,6 +31,7 @@ from orchestrator.services.ports.offer import (
 )
 from schemas.city import CityDocument, city_of, read_city
 from schemas.errors import ConfigurationError
+from schemas.located_yaml import Located
 
 
 class Absent(Enum):
@@ -116,18 +117,10 @@ class Configuration:
         state = self.store.state()
         wanted = entries_of(read)
         plan = _compared(state.entries, wanted, absent)
-        entries = {**state.entries, **wanted}
-        for key in plan.retire:
-            del entries[key]
-        checked = Checked(
-            entries=entries,
-            paths=paths_of(read),
-            located=read.located,
-            requirements=self.requirements,
-            data=self.store.known_data(),
-            secrets=self.secrets.values(referred_secrets(entries)),
+        entries = _without({**state.entries, **wanted}, plan.retire)
+        return replace(
+            plan, faults=self._faults(entries, read), revision=state.revision, wanted=entries
         )
-        return replace(plan, faults=faults_of(checked), revision=state.revision, wanted=entries)
 
     def apply(
         self,
@@ -142,16 +135,50 @@ class Configuration:
             ConfigurationError: every fault that keeps it from being applied.
             ConflictError: somebody else applied a configuration meanwhile; plan again.
         """
-        plan = self.plan(document, absent)
+        return self._applied(self.plan(document, absent), actor)
+
+    def amend(
+        self, put: Mapping[EntryKey, Entry], *, actor: str, retire: Sequence[EntryKey] = ()
+    ) -> Applied:
+        """Change a few entries of the configuration in force, checked like a file.
+
+        Raises:
+            ConfigurationError, ConflictError: as ``apply``.
+        """
+        state = self.store.state()
+        wanted = _without({**state.entries, **put}, retire)
+        compared = _compared(state.entries, wanted, Absent.RETIRED)
+        faults = self._faults(wanted)
+        plan = replace(compared, faults=faults, revision=state.revision, wanted=wanted)
+        return self._applied(plan, actor)
+
+    def entries(self) -> Mapping[EntryKey, Entry]:
+        """Return the configuration in force, entry by entry."""
+        return self.store.state().entries
+
+    def export(self) -> str:
+        """Return the configuration in force as a ``city.yaml`` that applies without a change."""
+        return dumped(document_of(self.store.state().entries))
+
+    def _faults(
+        self, entries: Mapping[EntryKey, Entry], document: CityDocument | None = None
+    ) -> tuple[str, ...]:
+        checked = Checked(
+            entries=entries,
+            paths=paths_of(document) if document else {},
+            located=document.located if document else Located(value=None),
+            requirements=self.requirements,
+            data=self.store.known_data(),
+            secrets=self.secrets.values(referred_secrets(entries)),
+        )
+        return faults_of(checked)
+
+    def _applied(self, plan: Plan, actor: str) -> Applied:
         if plan.faults:
             raise ConfigurationError(*plan.faults)
         if plan.is_empty:
             return Applied(plan=plan, revision=plan.revision)
         return Applied(plan=plan, revision=self._write(plan, actor))
-
-    def export(self) -> str:
-        """Return the configuration in force as a ``city.yaml`` that applies without a change."""
-        return dumped(document_of(self.store.state().entries))
 
     def _write(self, plan: Plan, actor: str) -> int:
         touched = {*plan.create, *(change.key for change in plan.change)}
@@ -178,6 +205,10 @@ def _read(document: CityDocument | Mapping[str, Any] | str) -> CityDocument:
     if isinstance(document, CityDocument):
         return document
     return read_city(document) if isinstance(document, str) else city_of(document)
+
+
+def _without(entries: Mapping[EntryKey, Entry], gone: Sequence[EntryKey]) -> dict[EntryKey, Entry]:
+    return {key: entry for key, entry in entries.items() if key not in gone}
 
 
 def _compared(

@@ -9,6 +9,7 @@ from orchestrator.journeys import all_journeys
 from orchestrator.services.configuration import Absent, Configuration
 from orchestrator.services.configuration_checks import needs_of
 from orchestrator.services.open_data import SHIPPED_DATES, SOURCES, read_all
+from orchestrator.services.partners import Announced, Partners
 from orchestrator.services.ports.offer import Catalogued, Requirements
 from orchestrator.store.configuration import ConfigurationRows
 from orchestrator.store.offer import OfferRowsReader, OpenDataRows
@@ -16,6 +17,7 @@ from orchestrator.store.secrets import SecretRows
 from orchestrator.store.vault import Vault
 from schemas.errors import ConfigurationError, ConflictError
 from schemas.events import catalogue as event_types
+from schemas.signatures import parse_secret
 
 pytestmark = pytest.mark.postgres
 CITY = Path("parvis/demo/city.yaml").read_text(encoding="utf-8")
@@ -277,3 +279,55 @@ def test_a_secret_that_changes_gives_its_profile_a_new_version(configuration, da
     after = {row.id: row.version for row in reader.load().profiles}
     assert reader.revision() > revision
     assert {name for name in after if after[name] != before[name]} == {"koha_aix"}
+
+
+def test_a_partner_is_created_with_a_secret_told_once(configuration, database, secrets):
+    configuration.apply(CITY, actor="test")
+    partners = Partners(configuration=configuration)
+    key = partners.create(
+        Announced(
+            id="new_agency",
+            name="Agence neuve",
+            allowed_events=("lease.signed.v1",),
+            territories=("aix",),
+        ),
+        actor="test",
+    )
+    assert key.name == "new_agency/k1"
+    assert parse_secret(key.secret).scheme == "v1"
+    assert secrets.values(["new_agency_k1"]) == {"new_agency_k1": key.secret}
+    told = database.all("SELECT document::text || changes::text AS said FROM config_revision")
+    assert not any(key.secret in row["said"] for row in told)
+    assert configuration.plan(CITY).is_empty
+    with pytest.raises(ConfigurationError, match="existe déjà"):
+        partners.create(
+            Announced(id="new_agency", name="X", allowed_events=(), territories=()), actor="test"
+        )
+
+
+def test_a_partner_that_names_what_does_not_exist_is_not_created(configuration):
+    configuration.apply(CITY, actor="test")
+    wanted = Announced(
+        id="other", name="X", allowed_events=("lease.sined.v1",), territories=("nowhere",)
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        Partners(configuration=configuration).create(wanted, actor="test")
+    assert len(caught.value.faults) == 2
+    assert ("partner", "other") not in configuration.entries()
+
+
+def test_keys_turn_with_two_live_at_a_time(configuration):
+    configuration.apply(CITY, actor="test")
+    partners = Partners(configuration=configuration)
+    second = partners.rotate_key("clevanne", actor="test")
+    assert (second.name, second.retired) == ("clevanne/k2", ())
+    third = partners.rotate_key("clevanne", actor="test")
+    assert (third.name, third.retired) == ("clevanne/k3", ("clevanne/k1",))
+    assert partners.keys()["clevanne"] == ("clevanne/k2", "clevanne/k3")
+    pair = partners.rotate_key("valcigale", actor="test")
+    assert pair.scheme == "v1a"
+    signing = parse_secret(pair.secret)
+    public = configuration.entries()["partner_key", "valcigale/k2"]["public_key"]
+    assert parse_secret(public).material == signing.material
+    with pytest.raises(ConfigurationError, match="clevanne"):
+        partners.rotate_key("clevane", actor="test")
