@@ -48,9 +48,17 @@ class Breakers(Protocol):
 class Gateway:
     """Implements ``ports.running.PartnerGateway`` on the connectors' kit."""
 
-    def __init__(self, *, secrets: Secrets, breakers: Breakers, share: int) -> None:
+    def __init__(
+        self,
+        *,
+        secrets: Secrets,
+        breakers: Breakers,
+        share: int,
+        opening: Callable[..., Profile] = open_profile,
+    ) -> None:
         self._secrets = secrets
         self._breakers = breakers
+        self._opening = opening
         self._profiles: dict[str, tuple[str, Profile]] = {}
         self._shares: dict[str, BoundedSemaphore] = defaultdict(lambda: BoundedSemaphore(share))
 
@@ -115,7 +123,7 @@ class Gateway:
         opened = self._secrets.values(service.secrets.values())
         secrets = {name: opened[of] for name, of in service.secrets.items() if of in opened}
         try:
-            profile = open_profile(service.connector, service.profile, service.settings, secrets)
+            profile = self._opening(service.connector, service.profile, service.settings, secrets)
         except ConfigurationError as error:
             raise PartnerMisconfiguredError(service.profile, "open", str(error)) from error
         self._profiles[service.profile] = (service.version, profile)

@@ -1,0 +1,114 @@
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import gevent
+import pytest
+
+from orchestrator.runtime.periodic import Beat, Periodic
+from orchestrator.runtime.upkeep import MakePartitions, ResumeMended
+from orchestrator.services.ports.running import ServiceRef
+from orchestrator.store import partitions
+from orchestrator.store.breakers import BreakerStore
+from orchestrator.store.exchanges import ExchangeLog
+from schemas import clock, ids
+from schemas.errors import PartnerUnavailableError
+from schemas.receipts import Exchange, Receipt
+
+pytestmark = pytest.mark.postgres
+
+
+def test_this_month_and_the_next_two_get_their_partitions_once(database):
+    made = partitions.make_ahead(database)
+    assert len(made) == 9
+    assert partitions.make_ahead(database) == []
+
+
+def test_a_new_row_goes_to_its_month_and_an_old_one_to_the_default(database):
+    MakePartitions(database)()
+    old = f"{int(datetime(2020, 1, 1, tzinfo=UTC).timestamp() * 1000):012x}"
+    for row_id in (ids.uuid7(), f"{old[:8]}-{old[8:]}-7000-8000-000000000000"):
+        database.run(
+            "INSERT INTO message(id, source, event_id, type) VALUES (%s, 's', 'e', 't')", (row_id,)
+        )
+    assert database.one("SELECT count(*) AS n FROM message_default")["n"] == 1
+    assert database.one("SELECT count(*) AS n FROM message")["n"] == 2
+
+
+def test_a_month_whose_rows_lie_in_the_default_partition_stays_there(database):
+    database.run(
+        "INSERT INTO message(id, source, event_id, type) VALUES (%s, 's', 'e', 't')",
+        (ids.uuid7(),),
+    )
+    assert not [name for name in partitions.make_ahead(database) if name.endswith(_this_month())]
+
+
+def _this_month():
+    return f"message_{clock.utcnow():%Y_%m}"
+
+
+def test_a_pause_is_seen_by_another_process_and_ends_with_a_success(database):
+    mine, other = BreakerStore(database), BreakerStore(database)
+    until = clock.utcnow() + timedelta(minutes=15)
+    mine.open("koha", reason="preregister: refused", until=until)
+    assert other.open_until("koha") == until
+    mine.close("koha")
+    assert mine.open_until("koha") is None
+    assert database.one("SELECT state FROM breaker")["state"] == "closed"
+
+
+def test_a_new_revision_resumes_what_waited_for_a_paused_system(database):
+    breakers = BreakerStore(database)
+    breakers.open("koha", reason="x", until=clock.utcnow() + timedelta(minutes=15))
+    offer = SimpleNamespace(current=lambda: SimpleNamespace(revision=revision[0]))
+    woken = []
+    runs = SimpleNamespace(wake_waiting_for=lambda system, most: woken.append(system) or 1)
+    revision = [3]
+    chore = ResumeMended(offer=offer, breakers=breakers, runs=runs)
+    chore()
+    chore()
+    assert woken == []
+    revision[0] = 4
+    chore()
+    assert woken == ["system:koha"]
+    assert breakers.open_until("koha") is None
+
+
+class Desk:
+    """A gateway that keeps what it was asked."""
+
+    def __init__(self, error=None):
+        self.asked, self.error = [], error
+
+    def call(self, service, command, log_to):
+        now = clock.utcnow()
+        self.asked.append(command.operation)
+        log_to.append(
+            Exchange(
+                profile=service.profile,
+                operation=command.operation,
+                address="folder",
+                asked_at=now,
+                ended_at=now,
+                outcome="ok",
+            )
+        )
+        if self.error:
+            raise self.error
+        return Receipt()
+
+
+@pytest.mark.parametrize("error", [None, PartnerUnavailableError("drop", "close_window")])
+def test_what_a_connector_does_by_the_clock_is_done_and_logged(database, error):
+    service = ServiceRef(
+        id="lib", kind="library", name="L", profile="drop", connector="desk_drop", settings={}
+    )
+    beat = Beat(service=service, operation="close_window", every_seconds=0.05)
+    desk = Desk(error)
+    chore = Periodic(beats=lambda: [beat], gateway=desk, kept=ExchangeLog(database))
+    chore()
+    assert desk.asked == []
+    gevent.sleep(0.06)
+    chore()
+    gevent.sleep(0.1)
+    assert desk.asked == ["close_window"]
+    assert database.one("SELECT operation FROM exchange")["operation"] == "close_window"
