@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import structlog
-from orchestrator.services.consents import Consents
 
-from connectors import kit
+import connectors
 from orchestrator import journeys
 from orchestrator.engine.faults import FaultPoint, no_faults
 from orchestrator.engine.journey import Call
@@ -28,6 +27,7 @@ from orchestrator.runtime.upkeep import MakePartitions, ResumeMended
 from orchestrator.runtime.worker import Worker
 from orchestrator.runtime.world import CityWorld
 from orchestrator.services.configuration import Configuration
+from orchestrator.services.consents import Consents
 from orchestrator.services.offer import LiveOffer
 from orchestrator.services.ports.offer import Catalogued, Need, Requirements
 from orchestrator.store.breakers import BreakerStore
@@ -121,9 +121,9 @@ class Hub:
     # --- the city ---------------------------------------------------------------------------------
 
     @cached_property
-    def catalogue(self) -> Mapping[str, type[kit.Connector]]:
+    def catalogue(self) -> Mapping[str, type[connectors.Connector]]:
         """The connectors of this installation."""
-        return kit.catalogue()
+        return connectors.catalogue()
 
     @cached_property
     def offer(self) -> LiveOffer:
@@ -142,11 +142,13 @@ class Hub:
     @cached_property
     def requirements(self) -> Requirements:
         """What a configuration is checked against: connectors, and what journeys ask of them."""
-        connectors = {
-            name: Catalogued(manifest=cls.manifest, operations=frozenset(kit.operations(name)))
+        known = {
+            name: Catalogued(
+                manifest=cls.manifest, operations=frozenset(connectors.operations(name))
+            )
             for name, cls in self.catalogue.items()
         }
-        return Requirements(connectors=connectors, needs=tuple(_needs()))
+        return Requirements(connectors=known, needs=tuple(_needs()))
 
     @cached_property
     def consents(self) -> Consents:
@@ -223,7 +225,7 @@ class Hub:
                 Beat(
                     service=service,
                     operation=operation,
-                    every_seconds=kit.seconds(settings[setting]),
+                    every_seconds=connectors.seconds(settings[setting]),
                 )
                 for operation, setting in manifest.periodic
             ]
