@@ -5,15 +5,14 @@ import inspect
 import pytest
 
 from connectors.kit import registry
-from orchestrator.engine.journey import Call, Wait
+from orchestrator.engine.journey import PIVOT, Call, Notify, Wait
 from orchestrator.journeys import all_journeys, route
 from schemas import events
 
 # kind of a service -> what its connectors must be able to do (operation, its undo)
 OPERATIONS = {
     "library": {"lookup", "preregister", "cancel_preregistration", "activate"},
-    "sms": {"send"},
-    "email": {"send"},
+    "message": {"send"},
 }
 SIGNALS = {
     "access_code.redeemed",
@@ -62,17 +61,21 @@ def test_a_call_names_a_canonical_operation_and_how_it_is_undone(journey, step):
     known = OPERATIONS[step.service]
 
     assert step.operation in known
-    assert step.undo == "pivot" or step.undo in known
+    assert step.undo == PIVOT or step.undo in known
 
 
 @pytest.mark.parametrize("name", sorted(registry.catalogue()))
 def test_a_connector_has_every_operation_that_journeys_ask_of_its_kind(name):
     manifest = registry.catalogue()[name].manifest
-    served = OPERATIONS.keys() & set(manifest.kinds)
-    asked = {step.operation for _, step in CALLS if step.service in served}
-    undone = {step.undo for _, step in CALLS if step.service in served} - {"pivot"}
 
-    assert asked | undone <= set(registry.operations(name))
+    assert manifest.kinds & OPERATIONS.keys()
+    assert _asked_of(manifest.kinds) <= set(registry.operations(name))
+
+
+@pytest.mark.parametrize("kind", sorted(OPERATIONS))
+def test_a_kind_that_journeys_use_has_a_connector(kind):
+    assert _asked_of({kind})
+    assert [c for c in registry.catalogue().values() if kind in c.manifest.kinds]
 
 
 def test_connectors_are_found_by_looking_not_by_registering_themselves():
@@ -80,3 +83,13 @@ def test_connectors_are_found_by_looking_not_by_registering_themselves():
     source = inspect.getsource(registry)
 
     assert not [name for name in registry.catalogue() if f'"{name}"' in source]
+
+
+def _asked_of(kinds):
+    """Calls with their undo, and `send` for what tells somebody something."""
+    steps = [step for journey in all_journeys().values() for step in journey.steps]
+    calls = [step for step in steps if isinstance(step, Call) and step.service in kinds]
+    asked = {step.operation for step in calls} | {step.undo for step in calls} - {PIVOT}
+    if "message" in kinds and any(isinstance(step, Notify) for step in steps):
+        asked.add("send")
+    return asked
