@@ -57,6 +57,7 @@ class Outgoing(requests.PreparedRequest):
         self.headers = CaseInsensitiveDict()
         self.has_effect = method not in SAFE
         self.may_repeat = not self.has_effect
+        self.written = b""
         self.sent_at: datetime | None = None
         self.answered_at: datetime | None = None
 
@@ -110,6 +111,7 @@ class LeanAdapter(BaseAdapter):
     ) -> requests.Response:
         """Return the answer, read whole; every failure is one of requests' exceptions."""
         outgoing = request if isinstance(request, Outgoing) else self._adopted(request)
+        outgoing.written = self._written(outgoing)
         try:
             with Deadline(self._timeouts.total) as deadline:
                 return self._exchanged(outgoing, deadline)
@@ -173,7 +175,7 @@ class LeanAdapter(BaseAdapter):
         try:
             request.sent_at = clock.utcnow()
             sock.settimeout(self._timeouts.read)
-            sock.sendall(self._written(request))
+            sock.sendall(request.written)
             raw = WireResponse(cast("socket.socket", source), method=request.method)
             raw.begin()
             request.answered_at = clock.utcnow()
@@ -203,7 +205,11 @@ class LeanAdapter(BaseAdapter):
         head = "\r\n".join(lines)
         if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1:
             raise requests.exceptions.InvalidHeader(request=request)
-        return head.encode("latin-1") + b"\r\n\r\n" + cast("bytes", body)
+        try:
+            encoded = head.encode("latin-1")
+        except UnicodeEncodeError:
+            raise requests.exceptions.InvalidHeader(request=request) from None
+        return encoded + b"\r\n\r\n" + cast("bytes", body)
 
     def _body(self, raw: WireResponse) -> bytes:
         body = raw.read(self._cap + 1)

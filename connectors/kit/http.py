@@ -18,7 +18,12 @@ from connectors.kit.answers import Answer
 from connectors.kit.redaction import Redactor
 from connectors.kit.statuses import build, error_class, retry_after
 from schemas import clock
-from schemas.errors import PartnerError, PartnerMisconfiguredError, PartnerUnavailableError
+from schemas.errors import (
+    PartnerError,
+    PartnerMisconfiguredError,
+    PartnerRejectedError,
+    PartnerUnavailableError,
+)
 from schemas.receipts import Exchange
 
 USER_AGENT: Final = "parvis"
@@ -172,6 +177,9 @@ class PartnerHttp:
         except requests.exceptions.SSLError as error:
             self._record(outgoing, "tls")
             self._raise(PartnerMisconfiguredError, "TLS refused", error)
+        except requests.exceptions.InvalidHeader as error:
+            self._record(outgoing, "not_sent")
+            self._raise(PartnerRejectedError, "unsendable_header", error)
         except requests.Timeout as error:
             self._record(outgoing, "timeout")
             self._raise_unknown(outgoing, "no answer in time", error)

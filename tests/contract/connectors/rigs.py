@@ -228,5 +228,3 @@ def all_cases(names):
 
 def identify(value):
     return "-".join(map(str, value.values())) if isinstance(value, dict) else str(value)
-
-

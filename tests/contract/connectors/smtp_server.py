@@ -61,7 +61,11 @@ class SmtpServer:
     def hit(self, operation, *names):
         with self._lock:
             for each in self._faults:
-                if each["fault"] in names and fnmatchcase(operation, each["operation"]) and each["times"]:
+                if (
+                    each["fault"] in names
+                    and fnmatchcase(operation, each["operation"])
+                    and each["times"]
+                ):
                     each["times"] -= 1
                     return each
         return None
@@ -102,13 +106,19 @@ class SmtpServer:
 
     def _refusal(self, operation):
         fault = self.hit(operation, "status")
-        return f"{CODES.get(fault['code'], fault['code'])} refused camille.canari@example.org" if fault else None
+        return (
+            f"{CODES.get(fault['code'], fault['code'])} refused camille.canari@example.org"
+            if fault
+            else None
+        )
 
 
 class _Controller(Controller):
     def __init__(self, rig, port):
         self._rig = rig
-        super().__init__(rig, hostname="127.0.0.1", port=port, ssl_context=None if rig._starttls else rig._tls)
+        super().__init__(
+            rig, hostname="127.0.0.1", port=port, ssl_context=None if rig._starttls else rig._tls
+        )
 
     def factory(self):
         return SMTP(

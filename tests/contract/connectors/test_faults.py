@@ -28,7 +28,9 @@ EVERYONE = sorted(catalogue())
 each_call = pytest.mark.parametrize(("name", "case"), all_cases(EVERYONE), ids=identify)
 each_effect = pytest.mark.parametrize(("name", "case"), effect_cases(networked()), ids=identify)
 each_local_effect = pytest.mark.parametrize(("name", "case"), effect_cases(EVERYONE), ids=identify)
-each_http_effect = pytest.mark.parametrize(("name", "case"), effect_cases(over_http()), ids=identify)
+each_http_effect = pytest.mark.parametrize(
+    ("name", "case"), effect_cases(over_http()), ids=identify
+)
 each_http_call = pytest.mark.parametrize(("name", "case"), all_cases(over_http()), ids=identify)
 
 

@@ -14,7 +14,15 @@ NAMES = sorted(catalogue())
 KINDS = {"library", "museum", "sports_club", "parking", "agenda", "payment", "message"}
 LIBRARY = {"lookup", "authenticate", "create", "update", "password", "hold", "renew"}
 CANONICAL = {
-    "library": {"preregister", "cancel_preregistration", "activate", "lookup", "hold", "cancel_hold", "renew"},
+    "library": {
+        "preregister",
+        "cancel_preregistration",
+        "activate",
+        "lookup",
+        "hold",
+        "cancel_hold",
+        "renew",
+    },
     "message": {"send"},
 }
 ANY_KIND = {"erase", "export"}
@@ -191,7 +199,9 @@ def test_a_profile_with_faults_is_not_opened_and_lists_them_all(name):
 def test_opening_a_profile_calls_nobody(name):
     values = good_values(name)
     hidden = {item.name for item in manifest(name).secrets}
-    settings = {key: value for key, value in values.items() if key not in hidden and key != "ca_file"}
+    settings = {
+        key: value for key, value in values.items() if key not in hidden and key != "ca_file"
+    }
     opened = open_profile(name, "profil_essai", settings, {key: values[key] for key in hidden})
     opened.close()
 
@@ -200,7 +210,9 @@ def test_opening_a_profile_calls_nobody(name):
 def test_an_operation_it_does_not_have_is_a_configuration_fault(name, tmp_path):
     values = good_values(name)
     hidden = {item.name for item in manifest(name).secrets}
-    settings = {key: value for key, value in values.items() if key not in hidden and key != "ca_file"}
+    settings = {
+        key: value for key, value in values.items() if key not in hidden and key != "ca_file"
+    }
     opened = open_profile(name, "profil_essai", settings, {key: values[key] for key in hidden})
     with pytest.raises(ConfigurationError):
         opened.call("fly", Rig(name).command(_any_case(name)), [])

@@ -11,7 +11,14 @@ PAGES = Path(__file__).parents[3] / "docs" / "partners"
 HOME = Path(__file__).parents[2] / "connectors"
 NAMES = sorted(catalogue())
 TIERS = {
-    "bronze": {"recorded-events", "contract-tests", "settings-declared", "secrets-declared", "check", "page"},
+    "bronze": {
+        "recorded-events",
+        "contract-tests",
+        "settings-declared",
+        "secrets-declared",
+        "check",
+        "page",
+    },
     "silver": {
         "idempotent-redelivery",
         "throttling-honoured",

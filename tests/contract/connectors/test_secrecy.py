@@ -73,7 +73,13 @@ def test_an_authorization_is_never_recorded(rig, case):
     rig.call(rig.command(case))
     for each in rig.log:
         headers = {key.lower(): value for key, value in each.request.get("headers", {}).items()}
-        hidden = {"authorization", "cookie", "x-ovh-signature", "x-ovh-consumer", "x-ovh-application"}
+        hidden = {
+            "authorization",
+            "cookie",
+            "x-ovh-signature",
+            "x-ovh-consumer",
+            "x-ovh-application",
+        }
         assert all(headers[key] == "[secret]" for key in hidden & set(headers))
         assert "Bearer " not in repr(each)
 
