@@ -44,6 +44,7 @@ def document(public_url: str = PUBLIC_URL) -> dict[str, Any]:
     for path, operations in _paths().items():
         spec.path(path=path, operations=operations)
     described: dict[str, Any] = json.loads(json.dumps(spec.to_dict()))
+    described["components"]["schemas"] |= _event_components()
     return described
 
 
@@ -63,17 +64,19 @@ def _add_components(spec: APISpec) -> None:
         ("Problem", ProblemSchema),
     ):
         spec.components.schema(name, schema=schema)
-    envelope = {name: part for name, part in envelope_document().items() if name[0] != "$"}
-    spec.components.schema("Envelope", envelope)
-    for known in _open_types():
-        spec.components.schema(f"data.{known.name}", known.describe() | {"title": known.title})
-    spec.components.schema("Event", {"oneOf": [_event_schema(name) for name in _open_names()]})
-    spec.components.schema(
-        "Batch", {"type": "array", "maxItems": 50, "items": {"$ref": "#/components/schemas/Event"}}
-    )
     spec.components.security_scheme("signature", _SIGNATURE)
     for name, parameter in _SIGNED_HEADERS.items():
         spec.components.parameter(name, "header", parameter)
+
+
+def _event_components() -> dict[str, Any]:
+    """Return the schemas of events; they are JSON Schemas already and need no translation."""
+    types = [known for known in events.catalogue().values() if not known.is_own_page_only]
+    envelope = {name: part for name, part in envelope_document().items() if name[0] != "$"}
+    bodies = {f"data.{known.name}": known.describe() | {"title": known.title} for known in types}
+    one = {"oneOf": [_event_schema(known.name) for known in types]}
+    many = {"type": "array", "maxItems": 50, "items": {"$ref": "#/components/schemas/Event"}}
+    return {"Envelope": envelope, **bodies, "Event": one, "Batch": many}
 
 
 _SIGNATURE: Final = {
@@ -103,14 +106,6 @@ _SIGNED_HEADERS: Final[Mapping[str, dict[str, Any]]] = {
         "schema": {"type": "string", "pattern": "^[0-9]{1,12}$"},
     },
 }
-
-
-def _open_types() -> list[events.EventType]:
-    return [known for known in events.catalogue().values() if not known.is_own_page_only]
-
-
-def _open_names() -> list[str]:
-    return [known.name for known in _open_types()]
 
 
 def _event_schema(name: str) -> dict[str, Any]:

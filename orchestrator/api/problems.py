@@ -25,8 +25,11 @@ def language_of(accept: str | None) -> Language:
     """Return the language asked for by an Accept-Language header: French but for English."""
     if not accept:
         return "fr"
-    found = parse_accept_header(accept[:200], LanguageAccept).best_match(_LANGUAGES, "fr")
-    return "en" if found == "en" else "fr"
+    for tag, quality in parse_accept_header(accept[:200], LanguageAccept):
+        primary = tag.partition("-")[0].lower()
+        if quality > 0 and primary in _LANGUAGES:
+            return "en" if primary == "en" else "fr"
+    return "fr"
 
 
 def problem_reply(

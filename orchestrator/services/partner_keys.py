@@ -5,12 +5,13 @@ answer and its time tell nothing about which partners exist.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
 from orchestrator.services.ports.partners import Partner, PartnerBook
 from orchestrator.services.snapshots import Snapshot
+from schemas import clock
 from schemas.errors import SignatureVerificationError
 from schemas.signatures import verify
 
@@ -20,8 +21,10 @@ _NAME: Final = re.compile(r"([a-z][a-z0-9_]{1,39})/([a-z][a-z0-9_]{0,39})")
 class PartnerKeys:
     """Partners and their keys, at most a second old: a revoked key stops within that second."""
 
-    def __init__(self, book: PartnerBook) -> None:
-        self._partners = Snapshot(book.partners)
+    def __init__(
+        self, book: PartnerBook, *, monotonic: Callable[[], float] = clock.monotonic
+    ) -> None:
+        self._partners = Snapshot(book.partners, monotonic=monotonic)
 
     def authenticate(
         self, raw: bytes, headers: Mapping[str, str], *, key_name: str, now: datetime

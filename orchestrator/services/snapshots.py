@@ -16,8 +16,16 @@ T = TypeVar("T")
 class Snapshot(Generic[T]):
     """What ``read`` returned, at most ``oldest`` seconds ago."""
 
-    def __init__(self, read: Callable[[], T], *, renew: float = 0.5, oldest: float = 1.0) -> None:
+    def __init__(
+        self,
+        read: Callable[[], T],
+        *,
+        renew: float = 0.5,
+        oldest: float = 1.0,
+        monotonic: Callable[[], float] = clock.monotonic,
+    ) -> None:
         self._read = read
+        self._monotonic = monotonic
         self._renew = renew
         self._oldest = oldest
         self._lock = threading.Lock()
@@ -26,7 +34,7 @@ class Snapshot(Generic[T]):
     def get(self) -> T:
         """Return the copy, fetched anew when it is too old; raises what ``read`` raises."""
         held = self._held
-        age = clock.monotonic() - held[0] if held else None
+        age = self._monotonic() - held[0] if held else None
         if held is not None and age is not None and age < self._renew:
             return held[1]
         is_usable = age is not None and age < self._oldest
@@ -40,9 +48,9 @@ class Snapshot(Generic[T]):
     def _fetched(self, seen: tuple[float, T] | None) -> T:
         """Fetch, unless another reader did while this one waited for its turn."""
         held = self._held
-        if held is not None and held is not seen and clock.monotonic() - held[0] < self._oldest:
+        if held is not None and held is not seen and self._monotonic() - held[0] < self._oldest:
             return held[1]
-        started_at = clock.monotonic()
+        started_at = self._monotonic()
         value = self._read()
         self._held = (started_at, value)
         return value
