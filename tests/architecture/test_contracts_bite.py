@@ -118,7 +118,7 @@ def _imports(module, offences):
 def _verdicts(folder):
     """The contract names of one run of import-linter in a folder, each with its verdict."""
     program = "import sys; from importlinter.cli import lint_imports_command as c; c()"
-    ran = subprocess.run(  # noqa: S603 - our own interpreter
+    ran = subprocess.run(
         [sys.executable, "-c", program, "--config", str(ROOT / "pyproject.toml"), "--no-cache"],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(folder), "COLUMNS": "200"},

@@ -55,8 +55,8 @@ def test_files_that_hold_addresses_are_ignored_by_git(name):
     ignored = (ROOT / ".gitignore").read_text().split("\n")
 
     assert name in ignored
-    assert not (ROOT / name).exists() or subprocess.call(  # noqa: S603
-        ["git", "ls-files", "--error-unmatch", name],  # noqa: S607
+    assert not (ROOT / name).exists() or subprocess.call(
+        ["git", "ls-files", "--error-unmatch", name],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
