@@ -62,10 +62,9 @@ class Window:
         self._directory = directory
         self._service = service
         self._register = directory / f".registre_{service}.jsonl"
+        parts = sorted(directory.glob(f"preinscriptions_{service}_????????_*.csv.part"))
+        self._part = parts[0] if parts else None
         self._closed = self._read_register()
-        self._part = next(
-            iter(sorted(directory.glob(f"preinscriptions_{service}_????????_*.csv.part"))), None
-        )
         self._rows = self._read_part()
 
     def has(self, movement: str, our_ref: str) -> bool:
@@ -74,7 +73,7 @@ class Window:
 
     def is_closed(self, movement: str, our_ref: str) -> bool:
         """Whether the line is in a file that has its final name."""
-        return self._closed.get((movement, our_ref), "") not in {"", self._name()}
+        return (movement, our_ref) in self._closed
 
     def put(self, movement: str, our_ref: str, data: Mapping[str, Any]) -> None:
         """Add a line unless it was written before."""
@@ -106,9 +105,9 @@ class Window:
             return None, 0
         name = self._name()
         today = _day().isoformat()
-        fresh = [key for key in self._keys() if self._closed.get(key) != name]
-        records = (_record(movement, ref, name, today) for movement, ref in fresh)
-        self._write_register(records)
+        self._write_register(
+            [_record(movement, ref, name, today) for movement, ref in self._keys()]
+        )
         rename(self._part, self._directory / name)
         return name, len(self._rows)
 
@@ -140,15 +139,21 @@ class Window:
         return rows[1:]
 
     def _read_register(self) -> dict[tuple[str, str], str]:
-        """Return the final name each line got; a torn last record is cut off."""
+        """Return the final name each line got.
+
+        A torn last record is cut off, and so is what a crash wrote before a file got its final name:
+        the lines still wait.
+        """
         if not self._register.exists():
             return {}
         content = self._register.read_bytes()
         whole = content[: content.rfind(b"\n") + 1]
-        if whole != content:
-            replace_content(self._register, whole)
-        records = [json.loads(line) for line in whole.splitlines()]
-        return {(each["movement"], each["reference"]): each["file"] for each in records}
+        records = [(line, json.loads(line)) for line in whole.splitlines(keepends=True)]
+        kept = [(line, each) for line, each in records if each["file"] != self._name()]
+        mended = b"".join(line for line, _ in kept)
+        if mended != content:
+            replace_content(self._register, mended)
+        return {(each["movement"], each["reference"]): each["file"] for _, each in kept}
 
     def _write_register(self, records: Iterable[bytes]) -> None:
         """Add records, and forget those that no pre-registration can still refer to."""

@@ -150,7 +150,10 @@ class Koha(Connector):
 
     @operation("activate", purpose=PURPOSE, pivot=True)
     def activate(self, call: Command, http: PartnerHttp) -> Receipt:
-        """Give the record its real category, or create it when the early call was skipped."""
+        """Give the record its real category, or create it when the early call was skipped.
+
+        A category that the desk gave meanwhile is left as it is.
+        """
         category = str(call.binding["category"])
         patron_id = call.data.get("external_ref")
         ends_on = self._patrons.end_of_membership(call.binding)
@@ -163,7 +166,7 @@ class Koha(Connector):
                 PartnerRejectedError, "expired"
             )  # Koha's own jobs delete unconfirmed records
         self._patrons.must_be_ours(http, patron, call.data["our_ref"])
-        if patron.text("category_id") != category:
+        if patron.text("category_id") == call.binding["provisional_category"]:
             whole = replacement(patron, call.data, category=category, expires_on=ends_on)
             self._replace(http, patron_id, whole)
         return Receipt(external_ref=patron_id, data={"state": "activated"})

@@ -85,6 +85,9 @@ class SmtpServer:
     async def handle_RCPT(self, server, session, envelope, address, options):
         if self.hit("data", "reset_before"):
             server.transport.abort()
+        refused = self._refusal("rcpt")
+        if refused:
+            return refused
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
