@@ -18,6 +18,7 @@ from marshmallow import ValidationError
 
 from orchestrator.services.access_codes import bucket_of
 from orchestrator.services.ports.library import Asked, Limit, OwnMessages, Signup, SignupRows
+from orchestrator.services.purposes import POSTER_ARRIVAL, NoticeText, shown_notice
 from schemas import clock
 from schemas.consent_proof import CODE_DELIVERY, PREREGISTRATION
 from schemas.fields import EmailAddress, read_phone
@@ -57,14 +58,9 @@ def read_contact(
         return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoticeText:
-    """The text shown beside the boxes, as the catalogue of notices holds it."""
-
-    version: str
-    locale: str
-    sha256: str
-    text: str
+def poster_notice(language: str) -> NoticeText:
+    """Return the text shown beside the boxes of the form."""
+    return shown_notice(POSTER_ARRIVAL, language)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +112,7 @@ class Signups:
     rows: SignupRows
     intake: OwnMessages
     keys: HubKeys
-    notice: Callable[[str], NoticeText]
+    notice: Callable[[str], NoticeText] = poster_notice
     budgets: Budgets = Budgets()
 
     def start(self, token: str, start: Start) -> Signup:
@@ -298,9 +294,9 @@ __all__ = [
     "Budgets",
     "Checked",
     "Choices",
-    "NoticeText",
     "Signups",
     "Start",
+    "poster_notice",
     "read_contact",
     "verification_code",
 ]

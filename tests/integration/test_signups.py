@@ -10,9 +10,9 @@ from orchestrator.services.signups import (
     Budgets,
     Checked,
     Choices,
-    NoticeText,
     Signups,
     Start,
+    poster_notice,
     verification_code,
 )
 from orchestrator.store.connections import Database
@@ -23,7 +23,7 @@ from schemas.messages import Accepted
 
 pytestmark = pytest.mark.postgres
 
-NOTICE = NoticeText(version="2026-11", locale="fr", sha256="0" * 64, text="Texte.")
+NOTICE = poster_notice("fr")
 FIRST = Start(placement="AB12CD34", language="fr", age_band="26_64", postal_code="83300")
 CHOICES = Choices(
     commune="83050",
@@ -280,7 +280,6 @@ def _signups(database, vault, hub_keys, inbox, *, budgets=None):
         rows=SignupTable(database=database, vault=vault),
         intake=inbox,
         keys=hub_keys,
-        notice=lambda _locale: NOTICE,
         budgets=budgets or Budgets(),
     )
 

@@ -1,0 +1,17 @@
+"""Puts the citizen pages together: one blueprint, dressed by the layout."""
+
+from flask import Blueprint
+
+from web.citizen import activation, information, landing, signup
+from web.citizen.services import CitizenServices
+from web.layout import Face, dress
+
+
+def create_blueprint(services: CitizenServices) -> Blueprint:
+    """Return the citizen pages, wired to their services."""
+    blueprint = Blueprint("citizen", __name__, template_folder="templates")
+    face = Face(name="citizen", city=lambda: services.city().name, referrer="no-referrer")
+    dress(blueprint, face)
+    for pages in (information, landing, signup, activation):
+        pages.add_pages(blueprint, services)
+    return blueprint
