@@ -45,6 +45,7 @@ from orchestrator.store.runs import RunStore
 from orchestrator.store.secrets import SecretRows
 from orchestrator.store.vault import Vault
 from orchestrator.store.waker import EmbeddedWaker
+from parvis.metrics import Meter
 from parvis.settings import Settings
 from schemas.keys import HubKeys
 
@@ -88,6 +89,11 @@ class Hub:
     def fault(self) -> FaultPoint:
         """Where crash tests kill this process; nothing otherwise."""
         return _killing(self.settings.test_fault) if self.settings.test_fault else no_faults
+
+    @cached_property
+    def meter(self) -> Meter:
+        """The counters of this process."""
+        return Meter()
 
     # --- stores -----------------------------------------------------------------------------------
 
@@ -180,6 +186,7 @@ class Hub:
             journeys=journeys.journey_for,
             policy=self._policy,
             worker=f"{socket.gethostname()}:{os.getpid()}",
+            meter=self.meter,
             fault=self.fault,
         )
 

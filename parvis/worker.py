@@ -11,8 +11,10 @@ import sys  # noqa: E402
 import gevent  # noqa: E402
 import psycopg.waiting  # noqa: E402
 
+from orchestrator.store.figures import FigureRows  # noqa: E402
 from parvis.bootstrap import Hub, open_hub  # noqa: E402
 from parvis.logs import configure  # noqa: E402
+from parvis.metrics import TableCollector, serve  # noqa: E402
 from parvis.settings import Settings  # noqa: E402
 from schemas.errors import ConfigurationError  # noqa: E402
 
@@ -32,6 +34,13 @@ def main() -> int:
 
 
 def _work(hub: Hub) -> int:
+    if hub.settings.metrics_port is not None:
+        hub.meter.registry.register(TableCollector(FigureRows(hub.database).figures))
+        serve(
+            hub.meter.registry,
+            port=hub.settings.metrics_port,
+            address=hub.settings.metrics_address,
+        )
     loops = [gevent.spawn(hub.worker.run), gevent.spawn(hub.timers.run)]
     stopping = gevent.event.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,6 +1,6 @@
 """The web process: the partners' API in front, the citizens' pages and the console behind it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import gevent
@@ -15,10 +15,9 @@ from orchestrator.services.intake import Intake
 from orchestrator.services.offer import LiveOffer, Offer
 from orchestrator.services.partner_keys import PartnerKeys
 from orchestrator.services.placements import Placements
-from orchestrator.services.purposes import POSTER_ARRIVAL, PURPOSES, shown_notice
 from orchestrator.services.rate_limits import RateLimits
 from orchestrator.services.readiness import Readiness
-from orchestrator.services.signups import NoticeText, Signups
+from orchestrator.services.signups import Signups
 from orchestrator.services.snapshots import Snapshot
 from orchestrator.store import migrate
 from orchestrator.store.consent_texts import ConsentTextRows
@@ -32,10 +31,8 @@ from orchestrator.store.partners import PartnerRows
 from orchestrator.store.placements import PlacementTable
 from orchestrator.store.readiness import ReadinessRows
 from parvis.bootstrap import Hub
-from parvis.metrics import Meter
 from web import citizen
 from web.citizen import CitizenServices, CityCard
-from web.citizen.services import PurposeText
 from web.layout import LayoutSettings
 from web.layout import install as install_layout
 
@@ -55,9 +52,9 @@ class _Communes:
         return self._known[1].resolve(code)
 
 
-def create_app(hub: Hub, meter: Meter) -> Flask:
+def create_app(hub: Hub) -> Flask:
     """Return the application of one web process; made after the fork."""
-    intake = _intake(hub, meter)
+    intake = _intake(hub)
     app = Flask("parvis", static_folder=None)
     install_layout(
         app,
@@ -74,14 +71,14 @@ def _home() -> Response:
     return redirect("/code")  # type: ignore[return-value]
 
 
-def _intake(hub: Hub, meter: Meter) -> Intake:
+def _intake(hub: Hub) -> Intake:
     return Intake(
         inbox=hub.inbox,
         body_key=hub.keys.body_digest,
         communes=_Communes(hub.offer),
         catalogue=Snapshot(ConsentTextRows(hub.database).catalogue).get,
         scans=PlacementTable(database=hub.database),
-        meter=meter,
+        meter=hub.meter,
         route=journeys.route,
         together=all_together,
     )
@@ -111,7 +108,6 @@ def _citizen_services(hub: Hub, intake: Intake) -> CitizenServices:
             rows=SignupTable(database=hub.database, vault=hub.vault),
             intake=intake,
             keys=hub.keys,
-            notice=_poster_notice,
         ),
         access_codes=AccessCodes(
             rows=AccessCodeTable(database=hub.database, poke=hub.notifier.poke),
@@ -120,29 +116,9 @@ def _citizen_services(hub: Hub, intake: Intake) -> CitizenServices:
         ),
         places=PlaceDirectory(database=hub.database),
         city=_card(hub.offer),
-        purposes=_purposes,
         sleep=gevent.sleep,
-    )
-
-
-def _poster_notice(language: str) -> NoticeText:
-    notice = shown_notice(POSTER_ARRIVAL, language)
-    return NoticeText(
-        version=notice.version, locale=notice.locale, sha256=notice.sha256, text=notice.text
     )
 
 
 def _card(offer: LiveOffer) -> Callable[[], CityCard]:
     return lambda: CityCard(name=str(offer.current().city.get("name") or "Parvis"))
-
-
-def _purposes(language: str) -> Sequence[PurposeText]:
-    return [
-        PurposeText(
-            title=purpose.title.get(language, purpose.title["fr"]),
-            text=purpose.text.get(language, purpose.text["fr"]),
-            legal_basis=purpose.legal_basis,
-            retention=purpose.retention,
-        )
-        for purpose in PURPOSES
-    ]

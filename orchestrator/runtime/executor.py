@@ -10,10 +10,11 @@ from uuid import UUID
 import gevent
 import structlog
 
+from orchestrator.engine.effects import ExchangeMade, NotificationSent
 from orchestrator.engine.faults import FaultPoint, no_faults
 from orchestrator.engine.journey import Done, End, Journey, Skipped, Step, StepContext
 from orchestrator.engine.retry import RetryPolicy
-from orchestrator.engine.runs import LoggedStep, Park, Run, Transition
+from orchestrator.engine.runs import ENDED, LoggedStep, Park, Run, Transition
 from orchestrator.engine.verdict import described, verdict
 from orchestrator.engine.world import World
 from orchestrator.runtime.steps import StepRunner, Try, Waiting, made
@@ -51,6 +52,19 @@ class _Position:
     may_repeat: bool
 
 
+class Meter(Protocol):
+    """Figures for the people who watch the hub."""
+
+    def attempted(self, profile: str, outcome: str) -> None:
+        """Count one attempt of a step at a system."""
+
+    def notified(self, channel: str, status: str) -> None:
+        """Count one message to a person."""
+
+    def ended(self, journey: str, outcome: str, *, seconds: float) -> None:
+        """Count one run that ended, and how long it took."""
+
+
 class Executor:
     """Moves runs; one per worker process, used by many greenlets at once."""
 
@@ -63,8 +77,10 @@ class Executor:
         journeys: Callable[[str, int], Journey | None],
         policy: Callable[[], RetryPolicy],
         worker: str,
+        meter: Meter,
         fault: FaultPoint = no_faults,
     ) -> None:
+        self._meter = meter
         self._runs = runs
         self._steps = steps
         self._world = world
@@ -238,9 +254,21 @@ class Executor:
         except CommitUnknownError:
             return self._after_doubt(at, move, seq)
         self._fault("worker.after_commit")
+        if moved is not None:
+            self._measure(at.run, move)
         if moved is None or moved[1] != "ready":
             return None
         return replace(at, run=_after(at.run, move, seq, moved[0]), may_repeat=False)
+
+    def _measure(self, run: Run, move: Transition) -> None:
+        for effect in move.effects:
+            if isinstance(effect, ExchangeMade):
+                self._meter.attempted(effect.exchange.profile, move.outcome)
+            elif isinstance(effect, NotificationSent):
+                self._meter.notified(effect.channel, "sent")
+        if move.to in ENDED:
+            seconds = (move.ended_at - run.created_at).total_seconds()
+            self._meter.ended(run.journey, move.error_code or move.to, seconds=seconds)
 
     def _after_doubt(self, at: _Position, move: Transition, seq: int) -> _Position | None:
         """The connection broke while committing: the row tells whether it was written."""

@@ -17,6 +17,7 @@ from orchestrator.store.locks import TIMERS, AdvisoryLock
 from orchestrator.store.notifier import Notifier
 from orchestrator.store.runs import RunStore
 from orchestrator.store.waker import EmbeddedWaker
+from parvis.metrics import Meter
 from schemas.errors import PartnerUnavailableError
 from schemas.messages import Message
 
@@ -51,6 +52,7 @@ class Town:
             journeys=lambda name, version: self.journey if version == 1 else None,
             policy=lambda: RetryPolicy.read("1s x1; then dead-letter"),
             worker="test",
+            meter=Meter(),
         )
         self.waker = EmbeddedWaker(database)
         self.worker = Worker(waker=self.waker, executor=executor, greenlets=8)
