@@ -1,0 +1,68 @@
+"""The commands put together, and what each exit code means.
+
+0 done, 1 refused or not well, 2 mistyped, 69 the database does not answer, 78 the configuration is
+wrong, 130 interrupted.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from parvis.cli import city, ground, partners, processes, secrets, staff
+from parvis.cli.context import Session
+from parvis.cli.french import FrenchGroup, sentence
+from parvis.metrics import running_version
+from schemas.errors import ConfigurationError, ParvisError, StoreUnavailableError
+
+DONE, REFUSED, MISTYPED, UNAVAILABLE, MISCONFIGURED, INTERRUPTED = 0, 1, 2, 69, 78, 130
+_AWAY = "La base de données ne répond pas : vérifiez PARVIS_DATABASE_URL et le serveur."
+
+
+@click.group(
+    cls=FrenchGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(
+    running_version(), "--version", message="Parvis %(version)s", help="Montre la version."
+)
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Parvis : la place devant tous les services de la ville."""
+    context.obj = Session()
+    context.call_on_close(context.obj.close)
+
+
+for part in (processes, ground, city, partners, secrets, staff):
+    for command in part.COMMANDS:
+        cli.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    try:
+        outcome = cli.main(args=arguments, prog_name="parvis", standalone_mode=False)
+    except (ParvisError, click.ClickException, click.Abort, KeyboardInterrupt) as error:
+        code, lines = _explained(error)
+        for line in lines:
+            click.echo(line, err=True)
+        return code
+    return outcome if isinstance(outcome, int) else DONE
+
+
+def _explained(error: BaseException) -> tuple[int, tuple[str, ...]]:
+    match error:
+        case ConfigurationError():
+            return MISCONFIGURED, (error.title, *error.faults)
+        case StoreUnavailableError():
+            return UNAVAILABLE, (_AWAY,)
+        case ParvisError():
+            return REFUSED, (error.title, str(error))
+        case click.ClickException():
+            return MISTYPED, (sentence(error),)
+    return INTERRUPTED, ("Interrompu.",)
+
+
+def run() -> None:
+    """Run from ``python -m parvis``."""
+    sys.exit(main())

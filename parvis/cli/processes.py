@@ -1,0 +1,64 @@
+"""The processes: web server, worker, demonstration."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from parvis.cli.context import Session, session
+from parvis.cli.french import FrenchCommand
+
+GUNICORN = ("-m", "gunicorn", "--no-control-socket", "--config")
+
+
+@click.command(cls=FrenchCommand)
+@session
+def serve(session: Session) -> None:
+    """Sert les pages et l'API (gunicorn, jusqu'à l'arrêt)."""
+    _check(session)
+    configuration = Path(__file__).parent.parent / "gunicorn_conf.py"
+    if session.settings.metrics_port is not None:
+        # one folder per start: counters of a former life would be added to this one's
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="parvis-metrics-")
+    _become(*GUNICORN, str(configuration))
+
+
+@click.command(cls=FrenchCommand)
+@session
+def worker(session: Session) -> None:
+    """Fait avancer les parcours (jusqu'à l'arrêt)."""
+    _check(session)
+    _become("-m", "parvis.worker")
+
+
+@click.command(cls=FrenchCommand)
+@click.option("--once", is_flag=True, help="Joue l'histoire puis s'arrête.")
+@click.option("--json", "is_json", is_flag=True, help="Dernière ligne : le bilan en JSON.")
+@click.option("--data", type=click.Path(path_type=Path), help="Dossier de travail.")
+@click.option("--fresh", is_flag=True, help="Oublie d'abord le dossier de travail.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Premier port à prendre.")
+def demo(*, once: bool, is_json: bool, data: Path | None, fresh: bool, port: int | None) -> int:
+    """Démarre une ville de démonstration complète sur cette machine."""
+    from parvis.demo import supervisor  # noqa: PLC0415 - the demonstration is an extra
+
+    flags = [("--once", once), ("--json", is_json), ("--fresh", fresh)]
+    arguments = [flag for flag, is_set in flags if is_set]
+    arguments += ["--data", str(data)] if data else []
+    arguments += ["--port", str(port)] if port else []
+    return int(supervisor.main(arguments))
+
+
+def _check(session: Session) -> None:
+    """List every fault of the settings here, before the process changes."""
+    session.settings  # noqa: B018 - reading is the check
+
+
+def _become(*arguments: str) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - no shell, fixed programs
+
+
+COMMANDS = (serve, worker, demo)
