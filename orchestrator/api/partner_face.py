@@ -98,7 +98,7 @@ class PartnerFace:
         reply.headers.append(("Parvis-Request-Id", call.request_id))
         if call.allowance is not None:
             reply.headers += call.allowance.headers()
-        return reply.send(start_response)
+        return reply.send(start_response, method=environ["REQUEST_METHOD"])
 
     def _answer(self, call: Call) -> Reply:
         path = call.environ.get("PATH_INFO", "")

@@ -23,11 +23,11 @@ class Reply:
     headers: Headers
     body: bytes
 
-    def send(self, start_response: "StartResponse") -> Iterable[bytes]:
-        """Answer a WSGI server."""
+    def send(self, start_response: "StartResponse", *, method: str) -> Iterable[bytes]:
+        """Answer a WSGI server; the answer to HEAD has a length and no body."""
         length = ("Content-Length", str(len(self.body)))
         start_response(_LINES[self.status], [*self.headers, length])
-        return (self.body,)
+        return () if method == "HEAD" else (self.body,)
 
 
 def json_reply(value: Any, *, status: int = 200, media_type: str = "application/json") -> Reply:

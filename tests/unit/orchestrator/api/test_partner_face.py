@@ -406,7 +406,8 @@ ADDRESSES = (("/v1/events", "POST"), ("/v1/events:batch", "POST"), ("/v1/event-t
 )
 def test_another_method_is_405_with_allow(hub, method, path, allowed):
     answer = hub.send(method, path, signed=False)
-    assert (answer.status, answer["Allow"], answer.slug) == (405, allowed, "method-not-allowed")
+    assert (answer.status, answer["Allow"]) == (405, allowed)
+    assert method == "HEAD" or answer.slug == "method-not-allowed"
 
 
 # --- limits --------------------------------------------------------------------------------------
