@@ -43,9 +43,9 @@ NEEDS = (
 )
 
 
-def main() -> int:
+def main(needs: tuple[Need, ...] = NEEDS) -> int:
     """Install what is missing when we may; returns the exit status."""
-    missing = [need for need in NEEDS if not need.is_met()]
+    missing = [need for need in needs if not need.is_met()]
     if not missing:
         return 0
     titles = ", ".join(need.title for need in missing)
