@@ -9,7 +9,7 @@ from uuid import UUID
 from orchestrator.engine.effects import Effect
 from orchestrator.engine.journey import Start
 
-LEASE: Final = timedelta(seconds=60)
+LEASE: Final = timedelta(seconds=120)
 ENDED: Final = frozenset({"done", "failed", "compensated", "cancelled"})
 WAITING: Final = frozenset({"waiting_timer", "waiting_signal", "waiting_human"})
 MOVES: Final[Mapping[str, frozenset[str]]] = {

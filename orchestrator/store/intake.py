@@ -14,6 +14,7 @@ from uuid import UUID
 import psycopg
 
 from orchestrator.engine.faults import FaultPoint, no_faults
+from orchestrator.engine.runs import LEASE
 from orchestrator.services.ports.intake import Arrival
 from orchestrator.store.committer import Committer, CommitUnknownError
 from orchestrator.store.connections import Connection, Database
@@ -42,6 +43,7 @@ _COLUMNS: Final = (
 )
 _ARRAYS: Final = ", ".join(f"%({name})s::{kind}[]" for name, kind in _COLUMNS)
 _NAMES: Final = ", ".join(name for name, _ in _COLUMNS)
+_LEASE: Final = f"interval '{int(LEASE.total_seconds())} s'"
 _START: Final = f"""
 WITH t AS (SELECT * FROM unnest({_ARRAYS}) AS t({_NAMES})),
      i AS (INSERT INTO inbox(source, event_id, body_sha, message_id, run_id)
@@ -54,11 +56,11 @@ WITH t AS (SELECT * FROM unnest({_ARRAYS}) AS t({_NAMES})),
                   t.key_id FROM t JOIN i USING (message_id)),
      r AS (INSERT INTO run(id, journey, version, key, message_id, data_key_id, data, lease_until)
            SELECT t.run_id, t.journey, t.version, t.key, t.message_id, t.key_id, t.data,
-                  parvis_now() + interval '60 s'
+                  parvis_now() + {_LEASE}
              FROM t JOIN i USING (message_id) WHERE t.journey IS NOT NULL RETURNING id),
      o AS (INSERT INTO outbox(topic, key) SELECT 'wake', id FROM r)
 SELECT message_id FROM i"""
-_JOIN: Final = """
+_JOIN: Final = f"""
 WITH w AS (SELECT id, status IN ('waiting_signal', 'waiting_human') AND waiting_for = %(type)s AS wakes
              FROM run WHERE journey = %(journey)s AND key = %(key)s AND ended_at IS NULL FOR UPDATE),
      i AS (INSERT INTO inbox(source, event_id, body_sha, message_id, run_id)
@@ -73,7 +75,7 @@ WITH w AS (SELECT id, status IN ('waiting_signal', 'waiting_human') AND waiting_
      u AS (UPDATE run r SET signals = signals + 1, fence = fence + w.wakes::int,
              status = CASE WHEN w.wakes THEN 'ready' ELSE r.status END,
              wake_at = CASE WHEN w.wakes THEN NULL ELSE wake_at END,
-             lease_until = CASE WHEN w.wakes THEN parvis_now() + interval '60 s' ELSE lease_until END
+             lease_until = CASE WHEN w.wakes THEN parvis_now() + {_LEASE} ELSE lease_until END
            FROM w JOIN s ON s.run_id = w.id WHERE r.id = w.id RETURNING r.id, w.wakes),
      o AS (INSERT INTO outbox(topic, key) SELECT 'wake', id FROM u WHERE wakes)
 SELECT message_id FROM i"""
