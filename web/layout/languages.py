@@ -27,7 +27,7 @@ class Language:
 
 LANGUAGES: Final = (
     Language(tag="fr", catalogue="fr", name="Français"),
-    Language(tag="en", catalogue="en", name="English"),
+    Language(tag="en", catalogue="en_GB", name="English"),
     Language(tag="fr-x-falc", catalogue="fr@falc", name="Français facile"),
     Language(tag="ar", catalogue="ar", name="العربية"),
 )
