@@ -34,7 +34,7 @@ class PartnerRows:
         """Return every partner that is not retired, with its live keys, by id."""
         rows = self._database.all(_PARTNERS)
         names = {key["secret"] for row in rows for key in row["keys"] if key["secret"]}
-        opened = self._secrets.open_secrets(names) if names else {}
+        opened = self._secrets.values(names) if names else {}
         return {row["id"]: _partner(row, opened) for row in rows}
 
 

@@ -48,10 +48,10 @@ class PartnerBook(Protocol):
 
 
 class Secrets(Protocol):
-    """Opens secrets of the configuration."""
+    """The secrets of the configuration."""
 
-    def open_secrets(self, names: Collection[str]) -> Mapping[str, str]:
-        """Return the secrets of these names that exist, opened."""
+    def values(self, names: Collection[str]) -> Mapping[str, str]:
+        """Return the values of the names that have one."""
 
 
 class ConsentTexts(Protocol):
