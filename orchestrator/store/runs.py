@@ -106,7 +106,7 @@ def transition_sql(kinds: tuple[type, ...]) -> str:
     arrays = ", ".join(f"%({name})s::{kind}[]" for name, kind in _COLUMNS)
     names = ", ".join(name for name, _ in _COLUMNS)
     further = "".join(effects.statement_part(kind) for kind in kinds)
-    sql = f"""
+    return f"""
 WITH t AS (SELECT * FROM unnest({arrays}) AS t({names})),
      r AS (UPDATE run SET step = t.step, seq = run.seq + 1, fence = run.fence + 1,
              updated_at = parvis_now(), lease_until = parvis_now() + {_LEASE},
@@ -127,7 +127,6 @@ WITH t AS (SELECT * FROM unnest({arrays}) AS t({names})),
                   t.error::jsonb, t.started_at, t.ended_at, t.worker FROM r JOIN t ON t.id = r.id)
      {further}
 SELECT id, fence, seq, status FROM r"""
-    return sql
 
 
 def step_row_id(run_id: UUID, seq: int, attempt: int) -> UUID:
