@@ -109,7 +109,7 @@ def _is_known(name):
 
 
 def _is_command(words):
-    command = importlib.import_module("parvis.cli").main
+    command = importlib.import_module("parvis.cli.main").cli
     for word in words:
         command = getattr(command, "commands", {}).get(word)
         if command is None:

@@ -39,6 +39,8 @@ WORDS = ("current_timestamp", "current_date", "localtimestamp", "create extensio
 STATEMENT = re.compile(r"\b(SELECT|INSERT INTO|UPDATE|DELETE FROM|CREATE TABLE|WITH)\b")
 # the one place where the clock is made
 OUR_CLOCK = "CREATE FUNCTION parvis_now()"
+# asks the server for its own clock, to tell how far it is from ours
+ASKS_THE_SERVER = f"{STORE}/health.py"
 
 
 def _statements():
@@ -61,8 +63,9 @@ def test_no_statement_calls_a_function_that_postgresql_15_lacks(function):
 @pytest.mark.parametrize("clock", CLOCKS)
 def test_time_is_read_through_parvis_now(clock):
     pattern = re.compile(rf"(?<![\w.]){clock}\s*\(", re.IGNORECASE)
+    found = [place for place, sql in _statements() if pattern.search(sql)]
 
-    assert [place for place, sql in _statements() if pattern.search(sql)] == []
+    assert [place for place in found if not place.startswith(ASKS_THE_SERVER)] == []
 
 
 @pytest.mark.parametrize("word", WORDS)
