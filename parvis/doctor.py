@@ -20,7 +20,7 @@ from parvis.bootstrap import Hub, open_hub
 from parvis.metrics import running_version
 from parvis.settings import Settings, remarks
 from schemas import clock
-from schemas.errors import ConfigurationError, StoreUnavailableError
+from schemas.errors import ConfigurationError, ParvisError, StoreUnavailableError
 from schemas.receipts import ProbeLevel
 
 OLDEST_SERVER: Final = 150000  # server_version_num of PostgreSQL 15
@@ -192,10 +192,9 @@ def _systems(hub: Hub) -> Iterator[Finding]:
         subject = f"système {ref.profile}"
         try:
             probe = hub.gateway.probe(ref, ProbeLevel.REACHABLE)
-        except ConfigurationError as error:
-            yield _fault(
-                subject, " ".join(error.faults), "corrigez city.yaml puis « parvis apply »"
-            )
+        except ParvisError as error:
+            detail = " ".join(getattr(error, "faults", ())) or error.title
+            yield _fault(subject, detail, "corrigez ses réglages ou ses secrets")
             continue
         if probe.is_up:
             yield _well(subject, "joignable")
