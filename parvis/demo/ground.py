@@ -1,0 +1,272 @@
+"""The ground of a demonstration: its city, its processes, brought up as fast as two cores allow."""
+
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+import parvis
+from orchestrator.services.purposes import PARTNER_ARRIVAL, notice_sha256
+from orchestrator.store.locks import TIMERS, WAKER
+from parvis.demo.city import (
+    City,
+    drop_folders,
+    filled,
+    mail_profile,
+    mock_names,
+    mock_settings,
+    read_city,
+    secret_kinds,
+)
+from parvis.demo.environment import environment_of, write_environment
+from parvis.demo.facts import Facts
+from parvis.demo.folder import HOST, DemoFolder, read_json, write_private
+from parvis.demo.mailbox import Mailbox
+from parvis.demo.options import DemoOptions, DemoRefusedError
+from parvis.demo.processes import Crew, Program, Server
+from parvis.embedded_postgres import EmbeddedPostgres
+from schemas.errors import ConfigurationError
+
+HUB: Final = "hub"
+METRICS: Final = ("web_metrics", "worker_metrics")
+READY_SECONDS: Final = 45.0
+POLL_SECONDS: Final = 0.03
+LEFTOVER_SECONDS: Final = 20.0
+PACKAGE: Final = Path(parvis.__file__).parent
+
+
+class Ground:
+    """Everything that runs, started in order, stopped in order."""
+
+    def __init__(self, options: DemoOptions) -> None:
+        self.folder = DemoFolder(options.folder)
+        self.crew = Crew()
+        self.done: Mapping[str, Any] = {}
+        self._options = options
+        self._mailbox: Mailbox | None = None
+
+    @property
+    def hub(self) -> str:
+        """The hub's address."""
+        return f"http://{HOST}:{self.city.ports[HUB]}"
+
+    @cached_property
+    def city(self) -> City:
+        """The city with its ports and secrets."""
+        document = read_city()
+        values = self.folder.keep_secrets(secret_kinds(document))
+        names = [HUB, "postgres", *METRICS, *mock_names(document), mail_profile(document)]
+        wished = {HUB: self._options.port} if self._options.port else {}
+        return City(
+            document=document, secrets=values, ports=self.folder.keep_ports(names, wished=wished)
+        )
+
+    @cached_property
+    def _postgres(self) -> EmbeddedPostgres:
+        return EmbeddedPostgres(self.folder.postgres, port=self.city.ports["postgres"])
+
+    @property
+    def database_url(self) -> str:
+        """The database's address, once it was started."""
+        return self._postgres.url
+
+    def start(self) -> None:
+        """Bring everything up and wait until it answers.
+
+        Raises:
+            DemoRefusedError: something cannot be had; the sentence says what to do.
+        """
+        self.folder.take()
+        self._await_leftovers()
+        if self._options.is_fresh:
+            self.folder.forget()
+        self.folder.keep_keys()
+        self._write_city()
+        self.crew.start(self._program("mocks", "-m", "mock_partners", "--settings", self.folder.mocks))
+        preparation = self._preparation()
+        try:
+            self._start_database()
+            self.done = self._prepared(preparation)
+        finally:
+            preparation.kill()
+        self._start_hub()
+        self.write_state()
+
+    def stop(self) -> None:
+        """Stop everything."""
+        self.crew.stop()
+        if self._mailbox is not None:
+            self._mailbox.stop()
+        self.folder.state.unlink(missing_ok=True)
+
+    def mend(self) -> tuple[str, ...]:
+        """Start again what died and tell scripts; returns the names."""
+        mended = self.crew.mend()
+        if mended:
+            self.write_state()
+        return mended
+
+    def write_state(self) -> None:
+        """Write ``demo.json``: what scripts need to drive the running demonstration."""
+        state = {
+            "hub": self.hub,
+            "console": f"{self.hub}/console",
+            "citizen": self.hub,
+            "mocks": self.city.mocks,
+            "partners": self.city.partners,
+            "database_url": self.database_url,
+            "pids": self.crew.pids,
+            "logs": str(self.folder.logs),
+        }
+        write_private(self.folder.state, json.dumps(state, ensure_ascii=False, indent=1))
+
+    # --- in order ---------------------------------------------------------------------------------
+
+    def _await_leftovers(self) -> None:
+        """Let what a killed demonstration of this folder left come to its end."""
+        end = time.monotonic() + LEFTOVER_SECONDS
+        while left := _processes_of(self.folder):
+            if time.monotonic() > end:
+                names = ", ".join(map(str, left))
+                sentence = f"Des processus d'une démonstration précédente tournent encore : {names}."
+                raise DemoRefusedError(sentence)
+            time.sleep(0.1)
+
+    def _write_city(self) -> None:
+        for path in drop_folders(self.city.document, self.folder):
+            path.mkdir(parents=True, exist_ok=True)
+        today = datetime.now().astimezone().date()
+        document = filled(self.city, self.folder, today=today)
+        text = yaml.safe_dump(document, allow_unicode=True, sort_keys=False)
+        write_private(self.folder.city, text)
+        digest = notice_sha256(PARTNER_ARRIVAL, "fr")
+        notice = {"version": PARTNER_ARRIVAL, "sha256": str(digest)}
+        mocks = mock_settings(self.city, hub=self.hub, notice=notice, seed=secrets.randbits(48))
+        write_private(self.folder.mocks, json.dumps(mocks))
+        profile = mail_profile(self.city.document)
+        self._mailbox = Mailbox(self.folder.mail, self.city.ports[profile])
+        self._mailbox.start()
+
+    def _start_database(self) -> None:
+        log = self.folder.path / "postgres.log"  # where the server writes: kept with the others
+        if not log.is_symlink():
+            log.symlink_to(Path("logs") / log.name)
+        try:
+            self.crew.start(Server("postgres", self._postgres))
+        except ConfigurationError as error:
+            raise DemoRefusedError(" ".join(error.faults)) from error
+        write_environment(
+            self.folder, database_url=self.database_url, port=self.city.ports[HUB]
+        )
+
+    def _preparation(self) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-P", "-m", "parvis.demo.preparation", str(self.folder.path)]
+        with (self.folder.logs / "preparation.log").open("ab") as log:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+
+    def _prepared(self, preparation: "subprocess.Popen[str]") -> Mapping[str, Any]:
+        told, _ = preparation.communicate("go\n", timeout=READY_SECONDS * 2)
+        try:
+            done: dict[str, Any] = json.loads(told)
+        except ValueError:
+            done = {"faults": [f"La préparation a échoué : voir {self.folder.logs}/preparation.log."]}
+        if "faults" in done:
+            raise DemoRefusedError("\n".join(done["faults"]))
+        return done
+
+    def _start_hub(self) -> None:
+        gunicorn = ("-m", "gunicorn", "--no-control-socket", "--config", PACKAGE / "gunicorn_conf.py")
+        web = self._program("web", *gunicorn, more=self._metrics("web_metrics", "counters"))
+        worker = self._program("worker", "-m", "parvis.worker", more=self._metrics("worker_metrics"))
+        self.crew.start(web)
+        self.crew.start(worker)
+        facts = Facts(self.database_url)
+        for name in self.city.mocks:
+            self._ready("mocks", partial(_listens, self.city.ports[name]))
+        self._ready("worker", lambda: facts.is_held(WAKER) and facts.is_held(TIMERS))
+        self._ready("web", partial(_answers, f"{self.hub}/readyz"))
+        facts.close()
+
+    def _metrics(self, port: str, counters: str | None = None) -> dict[str, str]:
+        more = {"PARVIS_METRICS_PORT": str(self.city.ports[port])}
+        if counters:
+            folder = self.folder.path / counters
+            folder.mkdir(exist_ok=True)
+            for path in folder.iterdir():
+                path.unlink()  # counters of a former life would be added to this one's
+            more["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+        return more
+
+    def _program(
+        self, name: str, *arguments: str | Path, more: Mapping[str, str] | None = None
+    ) -> Program:
+        return Program(
+            name=name,
+            command=[sys.executable, "-P", *map(str, arguments)],
+            environment=partial(environment_of, self.folder, more or {})
+            if name != "mocks"
+            else lambda: dict(os.environ),
+            folder=self.folder.path,
+            log=self.folder.logs / f"{name}.log",
+        )
+
+    def _ready(self, name: str, is_ready: Callable[[], bool]) -> None:
+        """Wait until a child answers; one that dies at its start is looked at, not started again."""
+        end = time.monotonic() + READY_SECONDS
+        while not is_ready():
+            gone = name not in self.crew.pids
+            if gone or time.monotonic() > end:
+                log = self.folder.logs / f"{name}.log"
+                word = "s'est arrêté en démarrant" if gone else "ne répond pas"
+                sentence = f"Le processus {name} {word} : voir le journal {log}."
+                raise DemoRefusedError(sentence)
+            time.sleep(POLL_SECONDS)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own loopback address
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.HTTPError):
+        return False
+
+
+def _processes_of(folder: DemoFolder) -> list[int]:
+    """Return the processes that ``demo.json`` of a killed demonstration names and that still run."""
+    pids = read_json(folder.state).get("pids", {}).values()
+    return [pid for pid in pids if _is_of(pid, str(folder.path).encode())]
+
+
+def _is_of(pid: int, path: bytes) -> bool:
+    process = Path(f"/proc/{pid}")
+    try:
+        return path in (process / "cmdline").read_bytes() or path in (
+            process / "environ"
+        ).read_bytes()
+    except OSError:
+        return False

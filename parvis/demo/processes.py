@@ -1,0 +1,179 @@
+"""Children of the supervisor: each in a session of its own, restarted when it dies, stopped in order.
+
+Linux ends them when the supervisor's main thread ends, however it ends; that is why only this thread
+starts them.
+"""
+
+import ctypes
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Final, Protocol
+
+from parvis.embedded_postgres import EmbeddedPostgres
+from schemas.errors import ConfigurationError
+
+PR_SET_PDEATHSIG: Final = 1
+STEADY_SECONDS: Final = 30.0
+LONGEST_PAUSE_SECONDS: Final = 5.0
+_prctl = ctypes.CDLL(None).prctl
+
+
+class Child(Protocol):
+    """Something that runs beside us."""
+
+    name: str
+
+    @property
+    def pid(self) -> int | None:
+        """The process, while it runs."""
+
+    def start(self) -> None:
+        """Start it, or start it again."""
+
+    def stop(self) -> None:
+        """Stop it, all of it."""
+
+
+@dataclass(kw_only=True)
+class Program:
+    """A program of ours; ``environment`` is asked at every start."""
+
+    name: str
+    command: Sequence[str]
+    environment: Callable[[], Mapping[str, str]]
+    folder: Path
+    log: Path
+    patience_seconds: float = 10.0
+    _process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
+
+    @property
+    def pid(self) -> int | None:
+        """The process, while it runs."""
+        running = self._process is not None and self._process.poll() is None
+        return self._process.pid if self._process and running else None
+
+    def start(self) -> None:
+        """Start it, after what a dead one left of its group was ended."""
+        self._end_group(signal.SIGKILL)
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env=dict(self.environment()),
+                start_new_session=True,
+                preexec_fn=partial(_die_with, os.getpid()),
+            )
+
+    def stop(self) -> None:
+        """Ask it to stop, wait, and end what is left."""
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(self.patience_seconds)
+        self._end_group(signal.SIGKILL)
+        self._process = None
+
+    def _end_group(self, number: signal.Signals) -> None:
+        if self._process is None:
+            return
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
+        self._process.wait()
+
+
+class Server:
+    """The embedded PostgreSQL as a child."""
+
+    def __init__(self, name: str, postgres: EmbeddedPostgres) -> None:
+        self.name = name
+        self._postgres = postgres
+
+    @property
+    def pid(self) -> int | None:
+        """The server's first process, while it runs."""
+        return self._postgres.pid
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        self._postgres.start()
+
+    def stop(self) -> None:
+        """Stop it, clean."""
+        self._postgres.stop()
+
+
+@dataclass
+class _Post:
+    child: Child
+    started_at: float
+    failures: int = 0
+    again_at: float | None = None
+
+
+class Crew:
+    """The children in the order they were started; ``mend`` is called about ten times a second."""
+
+    def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._posts: dict[str, _Post] = {}
+        self._now = monotonic
+
+    def start(self, child: Child) -> None:
+        """Start a child and keep it running from now on."""
+        child.start()
+        self._posts[child.name] = _Post(child=child, started_at=self._now())
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The processes that run, by name."""
+        found = {name: post.child.pid for name, post in self._posts.items()}
+        return {name: pid for name, pid in found.items() if pid is not None}
+
+    def mend(self) -> tuple[str, ...]:
+        """Start again what died; returns the names of those that were."""
+        return tuple(name for name, post in self._posts.items() if self._mended(post))
+
+    def stop(self) -> None:
+        """Stop everything, last started first."""
+        for post in reversed(self._posts.values()):
+            post.child.stop()
+        self._posts.clear()
+
+    def _mended(self, post: _Post) -> bool:
+        now = self._now()
+        if post.child.pid is not None:
+            return False
+        if post.again_at is None:
+            steady = now - post.started_at > STEADY_SECONDS
+            post.failures = 0 if steady else post.failures + 1
+            post.again_at = now + _pause(post.failures)
+        if now < post.again_at:
+            return False
+        post.started_at, post.again_at = now, None
+        with suppress(ConfigurationError, OSError):
+            post.child.start()
+            return True
+        return False
+
+
+def _pause(failures: int) -> float:
+    """Return the seconds before a start: none for a first accident, longer each time after."""
+    return 0.0 if failures <= 1 else min(0.1 * 2.0**failures, LONGEST_PAUSE_SECONDS)
+
+
+def _die_with(parent: int) -> None:
+    """Ask Linux to end this process with its parent; a parent already gone ends it at once."""
+    _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        os._exit(1)
