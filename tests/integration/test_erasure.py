@@ -25,11 +25,14 @@ def stored(database, vault):
 
 
 def test_no_personal_payload_lies_in_clear(stored, database):
-    for column in ("message.body", "run.data", "step.output"):
-        table, name = column.split(".")
-        for row in database.all(f"SELECT {name} AS payload FROM {table}"):
-            assert b"Fictive" not in bytes(row["payload"])
-            assert b"84129" not in bytes(row["payload"])
+    payloads = database.all(
+        "SELECT body AS payload FROM message UNION ALL SELECT data FROM run"
+        " UNION ALL SELECT output FROM step"
+    )
+    assert len(payloads) == 3
+    for row in payloads:
+        assert b"Fictive" not in bytes(row["payload"])
+        assert b"84129" not in bytes(row["payload"])
 
 
 def test_without_its_data_key_a_person_can_no_longer_be_read(stored, database):

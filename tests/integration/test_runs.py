@@ -213,7 +213,7 @@ def test_one_bad_row_of_a_batch_harms_nobody_else(database, committer):
                 "INSERT INTO territory(id, communes) SELECT x, '{}' FROM unnest(%s::text[]) AS x",
                 (list(rows),),
             )
-            return [row for row in rows]
+            return list(rows)
 
     import gevent
 

@@ -3,8 +3,8 @@ from datetime import timedelta
 import gevent
 import pytest
 
-from orchestrator.engine.journey import End, IssueCode, Journey, Local, Wait
 from orchestrator.engine.journey import Done as StepDone
+from orchestrator.engine.journey import End, IssueCode, Journey, Local, Wait
 from orchestrator.engine.retry import RetryPolicy
 from orchestrator.runtime.executor import Executor
 from orchestrator.runtime.steps import StepRunner
