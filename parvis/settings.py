@@ -52,6 +52,7 @@ class Settings:
     public_url: str
     bind: str
     web_processes: int
+    requests_per_minute: int
     greenlets: int
     metrics_port: int | None
     metrics_address: str
@@ -258,6 +259,7 @@ NAMES: Final[Mapping[str, str]] = {
     "PARVIS_PUBLIC_URL": "donnez l'adresse que les gens utilisent, https://…",
     "PARVIS_BIND": "adresse:port d'écoute du serveur web",
     "PARVIS_WEB_PROCESSES": "nombre de processus web",
+    "PARVIS_REQUESTS_PER_MINUTE": "requêtes signées par minute et par partenaire",
     "PARVIS_GREENLETS": "parcours menés de front par un processus de travail",
     "PARVIS_METRICS_PORT": "port des mesures",
     "PARVIS_METRICS_ADDRESS": "adresse des mesures",
@@ -273,6 +275,9 @@ _READERS: Final[Mapping[str, Callable[[_Reader], Any]]] = {
     "public_url": _Reader.public_url,
     "bind": lambda reader: reader.address("PARVIS_BIND", "127.0.0.1:8000"),
     "web_processes": lambda reader: reader.integer("PARVIS_WEB_PROCESSES", 2, most=64),
+    "requests_per_minute": lambda reader: reader.integer(
+        "PARVIS_REQUESTS_PER_MINUTE", 6000, most=100_000_000
+    ),
     "greenlets": lambda reader: reader.integer("PARVIS_GREENLETS", 64, most=2000),
     "metrics_port": lambda reader: reader.integer("PARVIS_METRICS_PORT", None, most=65535),
     "metrics_address": lambda reader: reader.text("PARVIS_METRICS_ADDRESS", "127.0.0.1"),

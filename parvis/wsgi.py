@@ -15,7 +15,7 @@ from orchestrator.services.intake import Intake
 from orchestrator.services.offer import LiveOffer, Offer
 from orchestrator.services.partner_keys import PartnerKeys
 from orchestrator.services.placements import Placements
-from orchestrator.services.rate_limits import RateLimits
+from orchestrator.services.rate_limits import RateLimits, RatePolicy
 from orchestrator.services.readiness import Readiness
 from orchestrator.services.signups import Signups
 from orchestrator.services.snapshots import Snapshot
@@ -93,10 +93,21 @@ def _api_services(hub: Hub, intake: Intake) -> ApiServices:
     face = PartnerFace(
         intake=intake,
         keys=PartnerKeys(PartnerRows(hub.database, hub.secrets)),
-        limits=RateLimits(bucket_key=hub.keys.bucket, processes=hub.settings.web_processes),
+        limits=_limits(hub),
         public_url=hub.settings.public_url,
     )
     return ApiServices(partner_face=face, readiness=readiness, public_url=hub.settings.public_url)
+
+
+def _limits(hub: Hub) -> RateLimits:
+    """Return the counters of this process: its share of a partner's quota and of everybody's."""
+    quota = hub.settings.requests_per_minute
+    return RateLimits(
+        bucket_key=hub.keys.bucket,
+        processes=hub.settings.web_processes,
+        partner=RatePolicy(name="default", quota=quota),
+        everybody=RatePolicy(name="hub", quota=20 * quota),
+    )
 
 
 def _citizen_services(hub: Hub, intake: Intake) -> CitizenServices:
