@@ -167,6 +167,8 @@ class Offer:
             profile=profile.id,
             connector=profile.connector,
             settings=profile.settings,
+            secrets=profile.secrets,
+            version=profile.version,
             binding=row.binding,
         )
 
@@ -222,6 +224,11 @@ class LiveOffer:
             distance_km=chosen.distance_km,
             service_id=chosen.service.id if chosen.service else None,
         )
+
+    def commune_name(self, code: str) -> str:
+        """Return the name of a commune, or its code when it is none of the region's."""
+        row = self.current().commune(code)
+        return row.name if row else code
 
     def notice_recipients(self, version: str, locale: str) -> tuple[str, ...]:
         """Return the recipients that a notice names; none for a text we never showed."""
