@@ -19,6 +19,8 @@ from typing import Final
 
 import psycopg
 
+from mock_partners.senders import Notice
+from orchestrator.services.purposes import PARTNER_ARRIVAL, notice_sha256
 from parvis.demo.environment import environment_of
 from parvis.demo.facts import Facts
 from parvis.demo.ground import Ground
@@ -120,6 +122,9 @@ class Demonstration:
             folder=self._ground.folder,
             facts=facts,
             mocks={name: Mock(url) for name, url in self._ground.city.mocks.items()},
+            notice=Notice(
+                version=PARTNER_ARRIVAL, sha256=str(notice_sha256(PARTNER_ARRIVAL, "fr"))
+            ),
             tell=self._tell,
             chances=random.Random(secrets.randbits(64)),  # noqa: S311 - invents people
             since=facts.now(),

@@ -94,7 +94,9 @@ class Ground:
             self.folder.forget()
         self.folder.keep_keys()
         self._write_city()
-        self.crew.start(self._program("mocks", "-m", "mock_partners", "--settings", self.folder.mocks))
+        self.crew.start(
+            self._program("mocks", "-m", "mock_partners", "--settings", self.folder.mocks)
+        )
         preparation = self._preparation()
         try:
             self._start_database()
@@ -140,7 +142,9 @@ class Ground:
         while left := _processes_of(self.folder):
             if time.monotonic() > end:
                 names = ", ".join(map(str, left))
-                sentence = f"Des processus d'une démonstration précédente tournent encore : {names}."
+                sentence = (
+                    f"Des processus d'une démonstration précédente tournent encore : {names}."
+                )
                 raise DemoRefusedError(sentence)
             time.sleep(0.1)
 
@@ -167,9 +171,7 @@ class Ground:
             self.crew.start(Server("postgres", self._postgres))
         except ConfigurationError as error:
             raise DemoRefusedError(" ".join(error.faults)) from error
-        write_environment(
-            self.folder, database_url=self.database_url, port=self.city.ports[HUB]
-        )
+        write_environment(self.folder, database_url=self.database_url, port=self.city.ports[HUB])
 
     def _preparation(self) -> "subprocess.Popen[str]":
         command = [sys.executable, "-P", "-m", "parvis.demo.preparation", str(self.folder.path)]
@@ -188,15 +190,25 @@ class Ground:
         try:
             done: dict[str, Any] = json.loads(told)
         except ValueError:
-            done = {"faults": [f"La préparation a échoué : voir {self.folder.logs}/preparation.log."]}
+            done = {
+                "faults": [f"La préparation a échoué : voir {self.folder.logs}/preparation.log."]
+            }
         if "faults" in done:
             raise DemoRefusedError("\n".join(done["faults"]))
         return done
 
     def _start_hub(self) -> None:
-        gunicorn = ("-m", "gunicorn", "--no-control-socket", "--config", PACKAGE / "gunicorn_conf.py")
+        gunicorn = (
+            "-m",
+            "gunicorn",
+            "--no-control-socket",
+            "--config",
+            PACKAGE / "gunicorn_conf.py",
+        )
         web = self._program("web", *gunicorn, more=self._metrics("web_metrics", "counters"))
-        worker = self._program("worker", "-m", "parvis.worker", more=self._metrics("worker_metrics"))
+        worker = self._program(
+            "worker", "-m", "parvis.worker", more=self._metrics("worker_metrics")
+        )
         self.crew.start(web)
         self.crew.start(worker)
         facts = Facts(self.database_url)
@@ -265,8 +277,8 @@ def _processes_of(folder: DemoFolder) -> list[int]:
 def _is_of(pid: int, path: bytes) -> bool:
     process = Path(f"/proc/{pid}")
     try:
-        return path in (process / "cmdline").read_bytes() or path in (
-            process / "environ"
-        ).read_bytes()
+        return (
+            path in (process / "cmdline").read_bytes() or path in (process / "environ").read_bytes()
+        )
     except OSError:
         return False

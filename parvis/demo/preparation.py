@@ -31,7 +31,9 @@ def main() -> int:
     if not sys.stdin.readline():
         return 1
     try:
-        done = prepare(open_hub(Settings.read(environment_of(DemoFolder(folder), {}))), folder, data)
+        done = prepare(
+            open_hub(Settings.read(environment_of(DemoFolder(folder), {}))), folder, data
+        )
     except ConfigurationError as error:
         done = {"faults": list(error.faults)}
     except StoreUnavailableError:

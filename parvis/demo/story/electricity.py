@@ -16,11 +16,7 @@ def play(stage: Stage) -> Sent:
         commune=COMMUNE,
         has_person=True,
         channel="sms",
-        data={
-            "age_band": person.age_band,
-            "person": {"family_name": person.family_name, "given_name": person.given_name},
-            "contact": {"channel": "sms", "address": person.phone},
-        },
+        newcomer=person,
     )
     stage.accepted(sent)
     stage.say(
@@ -47,9 +43,7 @@ def play(stage: Stage) -> Sent:
     stage.must(after["patron_id"] == record["patron_id"], "une autre fiche a été activée")
     codes = stage.facts.codes(run.id)
     stage.must(len(codes) == 1 and codes[0]["redeemed_at"], "le code n'est pas marqué utilisé")
-    stage.must(
-        len(stage.gateway.messages(receiver=person.phone)) == 1, "plus d'un SMS est parti"
-    )
+    stage.must(len(stage.gateway.messages(receiver=person.phone)) == 1, "plus d'un SMS est parti")
     stage.then(
         f"Code tapé sur la page d'activation : la fiche n° {after['patron_id']} passe en catégorie "
         f"{after['category_id']}. Le parcours est terminé : une fiche, un SMS."

@@ -27,7 +27,7 @@ def _with_a_name(stage: Stage) -> None:
         EVENT,
         commune=COMMUNE,
         has_person=True,
-        data={"person": {"family_name": person.family_name, "given_name": person.given_name}},
+        newcomer=person,
     )
     stage.accepted(sent)
     stage.say(
@@ -55,7 +55,7 @@ def _with_a_name(stage: Stage) -> None:
 
 def _with_the_commune_alone(stage: Stage) -> None:
     partner, texts = stage.sender_of(EVENT), stage.gateway.mark()
-    sent = stage.announce(EVENT, commune=COMMUNE, data={})
+    sent = stage.announce(EVENT, commune=COMMUNE)
     stage.accepted(sent)
     stage.say(f"{partner['name']} annonce un second bail {stage.at(COMMUNE)}, la commune seule.")
     row = stage.library_of(sent.source, sent.subject, COMMUNE)

@@ -58,7 +58,9 @@ def _started(stage: Stage, browser: Browser, page: Page, commune: str) -> Page:
     page = browser.send(page, form)
     ticked = set(page.form("with_library").ticked) & set(BOXES)
     stage.must(page.status == 200 and not ticked, f"cases cochées d'avance : {sorted(ticked)}")
-    stage.then("Tranche d'âge et code postal donnés. Les cases d'accord sont vides, comme il se doit.")
+    stage.then(
+        "Tranche d'âge et code postal donnés. Les cases d'accord sont vides, comme il se doit."
+    )
     return page
 
 

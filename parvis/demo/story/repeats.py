@@ -10,7 +10,7 @@ def play(stage: Stage, first: Sent) -> None:
     """Play the scene with an event that was accepted before."""
     partner = next(p for p in stage.city.document["partners"] if p["id"] == first.sender)
     before = _everything(stage)
-    again = stage.send_again(first, first.event)
+    again = stage.send(first.sender, first.event)
     stage.must(
         again.status == 202 and again.outcome == "duplicate",
         f"le même événement a reçu {again.status} « {again.outcome} »",
@@ -20,7 +20,7 @@ def play(stage: Stage, first: Sent) -> None:
         f"{partner['name']} envoie encore le même événement : même réponse (202), rien n'est refait."
     )
     other = {**first.event, "data": {**first.event["data"], "commune": "13001"}}
-    reused = stage.send_again(first, other)
+    reused = stage.send(first.sender, other)
     stage.must(
         reused.status == 422 and _slug(reused.answer) == "event-id-reused",
         f"le même identifiant avec un autre contenu a reçu {reused.status}",
@@ -36,7 +36,7 @@ def _badly_signed(stage: Stage, first: Sent) -> None:
     stage.senders.arm("bad_signature", kind="key", times=1)
     try:
         event = {**first.event, "id": f"{first.id[:-4]}beef", "subject": f"{first.subject}-x"}
-        forged = stage.send_again(first, event)
+        forged = stage.send(first.sender, event)
     finally:
         stage.senders.mend()
     stage.must(forged.status == 401, f"une signature fausse a reçu {forged.status}")

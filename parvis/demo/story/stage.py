@@ -8,12 +8,20 @@ import random
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from mock_partners.senders import Newcomer, invent
+from mock_partners.senders import (
+    Newcomer,
+    Notice,
+    Sharing,
+    arrival,
+    cloud_event,
+    invent,
+    new_event_id,
+)
 from orchestrator.services.open_data.gazetteer import display_name
 from parvis.demo.browser import Browser, Page
 from parvis.demo.city import City
@@ -24,6 +32,7 @@ from schemas.geo import Point, great_circle_km
 
 PATIENCE_SECONDS: Final = 30.0
 POLL_SECONDS: Final = 0.02
+SENDER_TRIES: Final = 30
 CODE: Final = re.compile(r"\b[0-9A-HJKMNP-TV-Z]{5}-[0-9A-HJKMNP-TV-Z]{5}\b")
 T = TypeVar("T")
 
@@ -69,6 +78,7 @@ class Stage:
     folder: DemoFolder
     facts: Facts
     mocks: Mapping[str, Mock]
+    notice: Notice
     tell: Callable[[str], None]
     chances: random.Random
     since: datetime
@@ -115,8 +125,8 @@ class Stage:
         return self.mocks["senders"]
 
     def newcomer(self) -> Newcomer:
-        """Invent somebody."""
-        return invent(self.chances)
+        """Invent somebody who reads French."""
+        return replace(invent(self.chances), language="fr")
 
     def at(self, commune: str) -> str:
         """Return « à Marseille »."""
@@ -158,43 +168,47 @@ class Stage:
         event_type: str,
         *,
         commune: str,
-        data: Mapping[str, Any],
+        newcomer: Newcomer | None = None,
         has_person: bool = False,
         channel: str | None = None,
     ) -> Sent:
         """Have a partner announce an arrival; like any sender it tries again when it is cut off."""
-        sender = self.sender_of(event_type)
-        asked: dict[str, Any] = {
-            "sender": sender["id"],
-            "type": event_type,
-            "commune": commune,
-            "person": has_person,
-            "channel": channel,
-            "subject": f"{sender['id'][:4].upper()}-{self.play}-{self.chances.getrandbits(24):06x}",
-            "data": {"language": "fr", **data},
-        }
-        told = self.senders.post("/send", asked)
-        tries = 0
-        while told["sent"][0]["status"] in {None, 503} and tries < 20:
+        sender, now = self.sender_of(event_type), datetime.now(UTC)
+        source = f"/partners/{sender['id']}"
+        data = arrival(
+            event_type,
+            commune=commune,
+            newcomer=newcomer or self.newcomer(),
+            sharing=Sharing(person=has_person, channel=channel, notice=self.notice),
+            happened_at=now,
+            collected_by=source,
+        )
+        event = cloud_event(
+            event_type,
+            data,
+            source=source,
+            event_id=new_event_id(self.chances, now),
+            subject=f"{sender['id'][:4].upper()}-{self.play}-{self.chances.getrandbits(24):06x}",
+            happened_at=now,
+        )
+        return self._until_answered(sender["id"], event)
+
+    def _until_answered(self, sender: str, event: Mapping[str, Any]) -> Sent:
+        for _ in range(SENDER_TRIES):
+            sent = self.send(sender, event)
+            if sent.status not in {None, 503}:
+                return sent
             time.sleep(0.5)
-            tries += 1
-            again = self.senders.post("/send", {"sender": sender["id"], "event": told["event"]})
-            told = {**again, "event": told["event"]}
-        return self.sent(sender, told)
+        raise DidNotHappenError("l'événement n'a pas eu de réponse")
 
-    def send_again(self, sent: Sent, event: Mapping[str, Any]) -> Sent:
-        """Have the same partner send an event as it is given."""
-        told = self.senders.post("/send", {"sender": sent.sender, "event": dict(event)})
-        return self.sent({"id": sent.sender}, told)
-
-    def sent(self, sender: Mapping[str, Any], told: Mapping[str, Any]) -> Sent:
-        """Return what the bench told, with the moment the event first left."""
-        event, answer = told["event"], told["sent"][0]
-        entries = self.senders.journal()
+    def send(self, sender: str, event: Mapping[str, Any]) -> Sent:
+        """Have a partner sign and send an event as it is given."""
+        told = self.senders.post("/send", {"sender": sender, "event": dict(event)})
+        entries, answer = self.senders.journal(), told["sent"][0]
         left = next(each["at"] for each in entries if each["idempotency_key"] == event["id"])
         return Sent(
-            sender=sender["id"],
-            source=event["source"],
+            sender=sender,
+            source=str(event["source"]),
             event=event,
             status=answer["status"],
             answer=answer["answer"],

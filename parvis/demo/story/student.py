@@ -23,11 +23,7 @@ def play(stage: Stage) -> None:
             commune=COMMUNE,
             has_person=True,
             channel="sms",
-            data={
-                "age_band": "18_25",
-                "person": {"family_name": person.family_name, "given_name": person.given_name},
-                "contact": {"channel": "sms", "address": person.phone},
-            },
+            newcomer=person,
         )
         stage.accepted(sent)
         stage.say(
@@ -38,7 +34,9 @@ def play(stage: Stage) -> None:
         stage.then(f"Bibliothèque ouverte la plus proche : {row['shown']}.")
         run = stage.run_of(sent)
         code, delay = stage.text_with_code(run.id, person.phone, sent.at)
-        stage.then(f"SMS remis à la passerelle {milliseconds(delay)} après l'annonce : code {code}.")
+        stage.then(
+            f"SMS remis à la passerelle {milliseconds(delay)} après l'annonce : code {code}."
+        )
         waiting = stage.awaited(lambda: _waiting(stage, sent), "le parcours n'attend pas Koha")
         tries = _failed_tries(stage, waiting)
         stage.must(not system.patrons(row["our_ref"]), "une fiche existe pendant la panne")
@@ -50,9 +48,7 @@ def play(stage: Stage) -> None:
     stage.say("Koha est de retour.")
     stage.ended(sent.source, sent.id)
     record = stage.one_record(row, "category")
-    stage.must(
-        len(stage.gateway.messages(receiver=person.phone)) == 1, "plus d'un SMS est parti"
-    )
+    stage.must(len(stage.gateway.messages(receiver=person.phone)) == 1, "plus d'un SMS est parti")
     stage.then(
         f"Le parcours a repris et s'est terminé seul : fiche n° {record['patron_id']} en catégorie "
         f"{record['category_id']}. Une fiche, un SMS."
