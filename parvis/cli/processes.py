@@ -39,15 +39,15 @@ def worker(session: Session) -> None:
 @click.option("--data", type=click.Path(path_type=Path), help="Dossier de travail.")
 @click.option("--fresh", is_flag=True, help="Oublie d'abord le dossier de travail.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Premier port à prendre.")
-def demo(*, once: bool, is_json: bool, data: Path | None, fresh: bool, port: int | None) -> int:
+def demo(*, once: bool, is_json: bool, data: Path | None, fresh: bool, port: int | None) -> None:
     """Démarre une ville de démonstration complète sur cette machine."""
-    from parvis.demo import supervisor  # noqa: PLC0415 - the demonstration is an extra
+    from parvis.demo.supervisor import main as play  # noqa: PLC0415 - not for production
 
     flags = [("--once", once), ("--json", is_json), ("--fresh", fresh)]
     arguments = [flag for flag, is_set in flags if is_set]
     arguments += ["--data", str(data)] if data else []
     arguments += ["--port", str(port)] if port else []
-    return int(supervisor.main(arguments))
+    play(arguments)
 
 
 def _check(session: Session) -> None:
