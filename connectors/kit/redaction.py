@@ -80,9 +80,11 @@ def _forms(secret: str) -> tuple[str, ...]:
     spellings = (
         secret,
         quote(secret, safe=""),
+        quote(secret),
         quote_plus(secret),
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
         base64.b64encode(secret.encode()).decode(),
+        base64.urlsafe_b64encode(secret.encode()).decode(),
     )
     return tuple(dict.fromkeys(spellings))

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 import time_machine
+
 from connectors.kit import open_profile
 from schemas.commands import Command
 from schemas.errors import PartnerMisconfiguredError, PartnerRejectedError

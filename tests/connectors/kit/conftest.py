@@ -1,4 +1,5 @@
 import pytest
+
 from connectors.kit.adapter import LeanAdapter, Timeouts
 from connectors.kit.addresses import Address
 from connectors.kit.http import Call, HttpProfile, PartnerHttp

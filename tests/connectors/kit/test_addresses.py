@@ -2,6 +2,7 @@ import ipaddress
 import socket
 
 import pytest
+
 from connectors.kit.addresses import Address, AddressRefusedError, NameNotFoundError, is_allowed
 
 INTERNAL = """127.0.0.1 127.8.8.8 10.1.2.3 172.16.0.1 172.31.255.255 192.168.1.1 100.64.0.1 ::1 fd00::1

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.connectors.kit.raw_server import RawServer, answer
 
 pytestmark = pytest.mark.enable_socket
@@ -90,7 +91,7 @@ def drip(server):
 
 def test_a_dripping_answer_ends_at_the_total_deadline():
     holder = []
-    with RawServer(lambda *args: drip(holder)(*args)).running() as server:
+    with RawServer(drip(holder)).running() as server:
         holder.append(server)
         seen = run(server.port, 1)
         assert seen["results"] == [["PartnerUnavailableError", True]]

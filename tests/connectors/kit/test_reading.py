@@ -2,6 +2,7 @@ from datetime import timedelta
 from email.utils import format_datetime
 
 import pytest
+
 from connectors.kit import seconds
 from connectors.kit.redaction import Redactor
 from connectors.kit.statuses import error_class, retry_after

@@ -5,6 +5,7 @@ import time
 import pytest
 import requests
 import responses
+
 from connectors.kit.adapter import LeanAdapter, Timeouts
 from connectors.kit.addresses import Address
 from schemas.errors import (

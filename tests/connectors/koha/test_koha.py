@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+
 from schemas import clock
 from schemas.commands import Command
 from schemas.errors import (
@@ -11,7 +12,7 @@ from schemas.errors import (
     PartnerMisconfiguredError,
     PartnerRejectedError,
 )
-from tests.contract.connectors.rigs import PERSON, HttpRig, Case
+from tests.contract.connectors.rigs import PERSON, Case, HttpRig
 
 pytestmark = pytest.mark.enable_socket
 PREREGISTER = Case(operation="preregister")

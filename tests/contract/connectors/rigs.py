@@ -186,7 +186,7 @@ class FolderRig(Rig):
                 (self.directory / ".essai.part").mkdir()
 
     def effects(self):
-        files = [path for path in self.directory.glob("preinscriptions_*")]
+        files = list(self.directory.glob("preinscriptions_*"))
         return [line for path in files for line in path.read_bytes().split(b"\r\n")[1:-1]]
 
 

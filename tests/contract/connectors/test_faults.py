@@ -1,16 +1,18 @@
 """What every connector makes of a system that misbehaves: one error, and what happens next."""
 
 import time
+from dataclasses import replace
 
 import pytest
+
 from connectors.kit import catalogue
 from schemas.errors import (
-    ParvisError,
     PartnerAlreadyDoneError,
     PartnerContractBrokenError,
     PartnerMisconfiguredError,
     PartnerThrottledError,
     PartnerUnavailableError,
+    ParvisError,
     Recovery,
 )
 from tests.contract.connectors.rigs import (
@@ -67,9 +69,18 @@ def test_the_same_operation_twice_has_one_effect(rig, case):
     assert len(rig.effects()) == once
 
 
-def _repeated(command):
-    from dataclasses import replace
+@each_local_effect
+def test_the_same_operation_again_after_the_periodic_ones_has_one_effect(rig, case):
+    command = rig.command(case)
+    rig.call(command)
+    once = len(rig.effects())
+    for operation, _pace in rig.manifest.periodic:
+        rig.profile.call(operation, replace(command, operation=operation), [])
+    settled(rig, _repeated(command))
+    assert len(rig.effects()) == once
 
+
+def _repeated(command):
     return replace(command, may_repeat=True)
 
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from connectors.kit import Inbound, catalogue, open_profile
 from schemas.errors import ParvisError, UnknownMessageTypeError
 from tests.contract.connectors.test_manifest import good_values

@@ -4,6 +4,7 @@ import inspect
 import re
 
 import pytest
+
 from connectors.kit import Transport, catalogue, open_profile, operations
 from schemas.errors import ConfigurationError
 from schemas.events import catalogue as event_types

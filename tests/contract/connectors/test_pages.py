@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from connectors.kit import Transport, catalogue, operations
 
 PAGES = Path(__file__).parents[3] / "docs" / "partners"

@@ -1,6 +1,7 @@
 """A probe says up only when it is, at each of its levels, and tells why not in French."""
 
 import pytest
+
 from connectors.kit import catalogue
 from schemas.receipts import ProbeLevel
 from tests.contract.connectors.rigs import networked

@@ -1,12 +1,21 @@
 """No secret leaves in any output; no person in an address, an error text or a probe."""
 
 import traceback
+from contextlib import suppress
 
 import pytest
+
 from connectors.kit import catalogue
 from schemas.errors import ParvisError
 from schemas.receipts import ProbeLevel
-from tests.contract.connectors.rigs import PERSONAL, all_cases, effect_cases, identify, networked
+from tests.contract.connectors.rigs import (
+    PERSONAL,
+    all_cases,
+    effect_cases,
+    identify,
+    networked,
+    over_http,
+)
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.filterwarnings("ignore::UserWarning")]
 EVERYONE = sorted(catalogue())
@@ -82,6 +91,22 @@ def test_an_authorization_is_never_recorded(rig, case):
         }
         assert all(headers[key] == "[secret]" for key in hidden & set(headers))
         assert "Bearer " not in repr(each)
+
+
+@pytest.mark.parametrize("code", [200, 400, 500])
+@pytest.mark.parametrize(("name", "case"), effect_cases(over_http()), ids=identify)
+def test_a_secret_that_the_system_repeats_is_not_recorded(rig, case, code):
+    command = rig.command(case)
+    for secret in rig.secrets.values():
+        for spelling in sorted(spellings(secret)):
+            rig.clear()
+            rig.arm(
+                "status", operation=case.effect, code=code, body=f'{{"note": "vu {spelling} ici"}}'
+            )
+            with suppress(ParvisError):
+                rig.call(command)
+            assert "vu [secret] ici" in str(rig.log[-1].response)
+    assert_no_secret(rig, *rig.log)
 
 
 @pytest.mark.parametrize("name", EVERYONE)
