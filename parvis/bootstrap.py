@@ -16,7 +16,6 @@ import structlog
 import connectors
 from orchestrator import journeys
 from orchestrator.engine.faults import FaultPoint, no_faults
-from orchestrator.engine.journey import Call
 from orchestrator.engine.retry import DEFAULT, RetryPolicy
 from orchestrator.runtime.executor import Executor
 from orchestrator.runtime.gateway import Gateway
@@ -27,9 +26,11 @@ from orchestrator.runtime.upkeep import MakePartitions, ResumeMended
 from orchestrator.runtime.worker import Worker
 from orchestrator.runtime.world import CityWorld
 from orchestrator.services.configuration import Configuration
+from orchestrator.services.configuration_checks import needs_of
 from orchestrator.services.consents import Consents
 from orchestrator.services.offer import LiveOffer
-from orchestrator.services.ports.offer import Catalogued, Need, Requirements
+from orchestrator.services.ports.offer import Catalogued, Requirements
+from orchestrator.services.staff_links import StaffLinks
 from orchestrator.store.breakers import BreakerStore
 from orchestrator.store.committer import Committer
 from orchestrator.store.configuration import ConfigurationRows
@@ -43,10 +44,12 @@ from orchestrator.store.notifier import Notifier
 from orchestrator.store.offer import OfferRowsReader
 from orchestrator.store.runs import RunStore
 from orchestrator.store.secrets import SecretRows
+from orchestrator.store.staff import StaffTable
 from orchestrator.store.vault import Vault
 from orchestrator.store.waker import EmbeddedWaker
 from parvis.metrics import Meter
 from parvis.settings import Settings
+from schemas import events
 from schemas.keys import HubKeys
 
 log = structlog.get_logger()
@@ -154,12 +157,21 @@ class Hub:
             )
             for name, cls in self.catalogue.items()
         }
-        return Requirements(connectors=known, needs=tuple(_needs()))
+        return Requirements(
+            connectors=known,
+            needs=needs_of(journeys.all_journeys().values()),
+            event_types=frozenset(events.catalogue()),
+        )
 
     @cached_property
     def consents(self) -> Consents:
         """The gate."""
         return Consents(book=ConsentRows(self.database), people=self.people)
+
+    @cached_property
+    def staff_links(self) -> StaffLinks:
+        """Sign-in links of the console."""
+        return StaffLinks(rows=StaffTable(database=self.database), keys=self.keys)
 
     # --- running ----------------------------------------------------------------------------------
 
@@ -242,16 +254,6 @@ class Hub:
 def open_hub(settings: Settings) -> Hub:
     """Return the hub of this process; nothing is connected yet."""
     return Hub(settings=settings)
-
-
-def _needs() -> Sequence[Need]:
-    """What the journeys ask of the systems behind a library; undo and pivots come with it."""
-    return [
-        Need(kind=step.service, journey=journey.name, capability=step.operation)
-        for journey in journeys.all_journeys().values()
-        for step in journey.steps
-        if isinstance(step, Call)
-    ]
 
 
 def _killing(point: str) -> FaultPoint:
