@@ -135,5 +135,5 @@ class _Controller(Controller):
     def _trigger_server(self):
         """Greet the server once: its port is only known now, and the controller waits for a visit."""
         port = self.server.sockets[0].getsockname()[1]
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as visit:
+        with socket.create_connection(("127.0.0.1", port), timeout=0.3) as visit:
             visit.recv(100)
