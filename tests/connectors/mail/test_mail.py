@@ -18,7 +18,7 @@ from tests.contract.connectors.smtp_server import SmtpServer
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.filterwarnings("ignore::UserWarning")]
 MESSAGE = contract("mail")["calls"][0]["data"]
-PASSWORD = "un mot de passe"  # noqa: S105 - invented
+PASSWORD = "un mot de passe"
 SEND = Case(operation="send", purpose="access_code.delivery", data=MESSAGE)
 
 
