@@ -18,6 +18,7 @@ class Pool:
 
     def __init__(self) -> None:
         self._idle: list[socket.socket] = []
+        self._is_closed = False
         # The unpatched poll: with a timeout of zero it waits for nothing, and costs a microsecond.
         self._poll = monkey.get_original("select", "poll")
 
@@ -35,13 +36,14 @@ class Pool:
 
     def keep(self, sock: socket.socket) -> None:
         """Keep a connection whose answer was read whole."""
-        if len(self._idle) < KEPT_AT_MOST:
+        if not self._is_closed and len(self._idle) < KEPT_AT_MOST:
             self._idle.append(sock)
         else:
             sock.close()
 
     def close(self) -> None:
-        """Close all that is idle."""
+        """Close all that is idle; what is still in use is closed when it comes back."""
+        self._is_closed = True
         while self._idle:
             self._idle.pop().close()
 

@@ -278,3 +278,12 @@ def test_an_internal_address_behind_a_public_name_is_refused(face, monkeypatch):
         with pytest.raises(PartnerMisconfiguredError):
             face(server, host="koha.example.org", allow_private=False).get("/x")
         assert server.connections == 0
+
+
+def test_a_profile_closed_during_a_call_keeps_no_connection(face):
+    with RawServer(lambda *_: answer()).running() as server:
+        http = face(server)
+        adapter = http._shared.adapter
+        adapter.close()
+        assert http.get("/x").fields()["ok"] is True
+        assert adapter._pool._idle == []
