@@ -33,11 +33,11 @@ install: $(VENV)/.demo.stamp  ## make the virtual environment (hashed requiremen
 install-dev: $(VENV)/.dev.stamp  ## the same with what tests and checks need
 
 $(VENV)/.demo.stamp: requirements/demo.txt $(INPUTS)
-	@$(PYTHON) tools/bootstrap.py $(VENV) $<
+	@$(PYTHON) tools/bootstrap.py $(VENV) $< .
 	@printf '%s' '$(CURDIR)' >$(VENV)/.place && touch $@
 
 $(VENV)/.dev.stamp: requirements/dev.txt $(INPUTS)
-	@$(PYTHON) tools/bootstrap.py $(VENV) $<
+	@$(PYTHON) tools/bootstrap.py $(VENV) $< . partner_sdk
 	@printf '%s' '$(CURDIR)' >$(VENV)/.place && touch $(VENV)/.demo.stamp $@
 
 demo: $(VENV)/.demo.stamp  ## start the whole city and play the story (ARGS="--once --json --data DIR --fresh --port N")

@@ -5,7 +5,7 @@ reaches its packages) installs uv; uv installs the rest five times faster. uv re
 so what pip knows is handed to it in its environment for that one run, never in a file. Whatever uv cannot
 do, pip does.
 
-    python3 tools/bootstrap.py VENV requirements/demo.txt
+    python3 tools/bootstrap.py VENV requirements/demo.txt . [more distributions of this folder]
 """
 
 import ast
@@ -15,12 +15,12 @@ import subprocess
 import sys
 import time
 import venv
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BOOTSTRAP = ROOT / "requirements" / "bootstrap.txt"
 OLDEST = (3, 11)
-EDITABLE = (".", "partner_sdk")
 PIP_FLAGS = ("-q", "--disable-pip-version-check", "--no-input", "--no-compile")
 HASHED = ("--require-hashes", "--no-deps", "-r")
 # what pip's settings are called in uv's environment
@@ -37,18 +37,18 @@ UV_NAMES = {
 }
 
 
-def main(folder: Path, requirements: Path) -> int:
-    """Install one requirement file and the rooms themselves; returns the exit status."""
+def main(folder: Path, requirements: Path, *rooms: str) -> int:
+    """Install one requirement file and our own distributions; returns the exit status."""
     if sys.version_info < OLDEST:
         return _refuse(
             "Python 3.11 ou plus récent est nécessaire (PYTHON=/chemin/vers/python3.11)."
         )
     lock = os.open(ROOT, os.O_RDONLY)
     fcntl.flock(lock, fcntl.LOCK_EX)  # two makes in one clone wait for each other; ends with us
-    return _install(folder, requirements)
+    return _install(folder, requirements, _editable(rooms))
 
 
-def _install(folder: Path, requirements: Path) -> int:
+def _install(folder: Path, requirements: Path, editable: Sequence[str]) -> int:
     started = time.monotonic()
     print(f"Installation des dépendances ({requirements.name}) dans {folder} …", flush=True)
     if not _works(folder) and not _make(folder):
@@ -56,7 +56,7 @@ def _install(folder: Path, requirements: Path) -> int:
     python = folder / "bin" / "python"
     if not _bootstrapped(python):
         return _refuse("pip n'a pas pu installer requirements/bootstrap.txt (voir ci-dessus).")
-    if not (_with_uv(python, requirements) or _with_pip(python, requirements)):
+    if not any(install(python, requirements, editable) for install in (_with_uv, _with_pip)):
         return _refuse("l'installation a échoué (voir ci-dessus) ; relancez la même commande.")
     print(f"Dépendances installées en {time.monotonic() - started:.1f} s.", flush=True)
     return 0
@@ -86,25 +86,25 @@ def _bootstrapped(python: Path) -> bool:
     return _run(python, "-m", "pip", "install", *PIP_FLAGS, *HASHED, BOOTSTRAP) == 0
 
 
-def _with_uv(python: Path, requirements: Path) -> bool:
+def _with_uv(python: Path, requirements: Path, editable: Sequence[str]) -> bool:
     uv = python.with_name("uv")
     install = (uv, "pip", "install", "-q", "--no-config", "--python", python)
     environment = os.environ | _uv_settings(python) | {"UV_LINK_MODE": "copy"}
     return (
         _run(*install, *HASHED, requirements, environment=environment) == 0
-        and _run(*install, *_editable(), environment=environment) == 0
+        and _run(*install, *editable, environment=environment) == 0
     )
 
 
-def _with_pip(python: Path, requirements: Path) -> bool:
+def _with_pip(python: Path, requirements: Path, editable: Sequence[str]) -> bool:
     print("uv n'a pas pu, pip prend le relais …", flush=True)
     install = (python, "-m", "pip", "install", *PIP_FLAGS)
-    return _run(*install, *HASHED, requirements) == 0 and _run(*install, *_editable()) == 0
+    return _run(*install, *HASHED, requirements) == 0 and _run(*install, *editable) == 0
 
 
-def _editable() -> tuple[str, ...]:
-    rooms = tuple(part for room in EDITABLE for part in ("-e", str(ROOT / room)))
-    return ("--no-deps", "--no-build-isolation", *rooms)
+def _editable(rooms: Sequence[str]) -> tuple[str, ...]:
+    named = tuple(part for room in rooms for part in ("-e", str(ROOT / room)))
+    return ("--no-deps", "--no-build-isolation", *named)
 
 
 def _uv_settings(python: Path) -> dict[str, str]:
@@ -135,4 +135,4 @@ def _refuse(message: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:]))
