@@ -23,7 +23,7 @@ from schemas.messages import Accepted
 from web.citizen import CitizenServices, CityCard, create_blueprint
 from web.layout import LayoutSettings, install
 
-TOKEN = "AB12CD34"  # noqa: S105 - what is printed on a poster opens nothing
+TOKEN = "AB12CD34"
 _COMMUNES = (
     ("83050", "Draguignan", 0, "83", 39_000, ["83300"], 43.5365, 6.4640),
     ("83038", "Châteaudouble", 0, "83", 480, ["83300"], 43.6030, 6.4200),

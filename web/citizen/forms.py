@@ -1,6 +1,7 @@
 """The forms of the citizen pages. Boxes are empty until a person ticks them."""
 
 import re
+from collections.abc import Iterable
 from typing import Any, Final
 
 from flask_babel import lazy_gettext as _
@@ -8,6 +9,7 @@ from wtforms import (
     BooleanField,
     HiddenField,
     RadioField,
+    SelectChoice,
     SelectField,
     SelectMultipleField,
     StringField,
@@ -39,6 +41,11 @@ INTEREST_LABELS: Final = {
 _NAME: Final = re.compile(r"[^\W\d_][^\d_<>{}\[\]@#$%^*=+|\\/\x00-\x1f]{0,78}", re.UNICODE)
 
 
+def choices_of(pairs: Iterable[tuple[str, Any]]) -> list[SelectChoice]:
+    """Return choices of a list of (value, label)."""
+    return [SelectChoice(value, label) for value, label in pairs]
+
+
 class PostalCodeForm(PageForm):
     """A postal code, to find libraries by."""
 
@@ -62,7 +69,7 @@ class StartForm(PageForm):
     form_key = HiddenField()
     age = RadioField(
         _("Quel âge avez-vous ?"),
-        choices=AGES,
+        choices=choices_of(AGES),
         validators=[InputRequired(_("Indiquez votre tranche d'âge."))],
         validate_choice=False,
     )
@@ -87,7 +94,7 @@ class ContactForm(PageForm):
     commune = SelectField(_("Votre commune"), validate_choice=False)
     channel = RadioField(
         _("Comment recevoir votre code ?"),
-        choices=[("sms", _("Par SMS")), ("email", _("Par e-mail"))],
+        choices=choices_of((("sms", _("Par SMS")), ("email", _("Par e-mail")))),
         default="sms",
         validate_choice=False,
     )
@@ -102,12 +109,14 @@ class ContactForm(PageForm):
         _("Oui, gardez mes centres d'intérêt pour me proposer des activités.")
     )
     interests = SelectMultipleField(
-        _("Vos centres d'intérêt"), choices=list(INTEREST_LABELS.items()), validate_choice=False
+        _("Vos centres d'intérêt"),
+        choices=choices_of(INTEREST_LABELS.items()),
+        validate_choice=False,
     )
 
     def validate_commune(self, field: SelectField) -> None:
         """The commune is one of those that share the postal code."""
-        if not field.data or field.data not in {code for code, _name in field.choices}:
+        if not field.data or field.data not in {choice.value for choice in field.choices}:
             raise ValidationError(_("Choisissez votre commune dans la liste."))
 
     def validate_channel(self, field: RadioField) -> None:

@@ -17,8 +17,8 @@ _ADVANCE_FETCH = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
 def add_pages(blueprint: Blueprint, services: CitizenServices) -> None:
     """Add the landing page, in the two writings a printed link may have, and the report page."""
 
-    @blueprint.get("/a/<token>")
     @blueprint.get("/A/<token>")
+    @blueprint.get("/a/<token>")  # the one that links are made with
     def landing(token: str) -> ResponseReturnValue:
         look = services.placements.look_up(token)
         if look.placement is None:

@@ -27,7 +27,14 @@ from orchestrator.services.ports.library import Asked, Commune, IssuedCode, Sign
 from orchestrator.services.ports.placements import Placement
 from orchestrator.services.signups import SOURCE, Checked, Choices, Start
 from schemas.keys import keyed_digest
-from web.citizen.forms import ContactForm, PostalCodeForm, ResendForm, StartForm, VerificationForm
+from web.citizen.forms import (
+    ContactForm,
+    PostalCodeForm,
+    ResendForm,
+    StartForm,
+    VerificationForm,
+    choices_of,
+)
 from web.citizen.services import CitizenServices
 from web.layout import languages
 from web.layout.addresses import as_read
@@ -125,7 +132,7 @@ class _Pages:
             return self._expired()
         form = ContactForm()
         communes = self._served(signup)
-        form.commune.choices = [(commune.code, commune.name) for commune in communes]
+        form.commune.choices = choices_of((commune.code, commune.name) for commune in communes)
         if not form.validate():
             return self._contact_page(form, signup, 422)
         if not _is_this_form(form.form_key.data):
@@ -248,13 +255,15 @@ class _Pages:
     def _start_page(
         self, form: StartForm, placement: Placement, status: int
     ) -> ResponseReturnValue:
+        session.setdefault("signup", secrets.token_urlsafe(32))
         form.form_key.data = _form_key()
         return render_template("citizen/start.html", form=form, placement=placement), status
 
     def _contact_page(self, form: ContactForm, signup: Signup, status: int) -> ResponseReturnValue:
         communes = self._served(signup)
         first = [] if len(communes) == 1 else [("", _("Choisissez…"))]
-        form.commune.choices = first + [(commune.code, commune.name) for commune in communes]
+        named = [(commune.code, commune.name) for commune in communes]
+        form.commune.choices = choices_of(first + named)
         form.form_key.data = _form_key()
         page = render_template(
             "citizen/contact.html",

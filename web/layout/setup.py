@@ -112,5 +112,4 @@ def _context() -> dict[str, Any]:
         "language": languages.current(),
         "languages": languages.offered(),
         "long_date": lambda moment: format_date(moment, "long"),
-        "here": request.path,
     }
