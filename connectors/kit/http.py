@@ -125,7 +125,8 @@ class PartnerHttp:
             headers: more headers.
             sign: called with the request ready to leave, bytes and all, to add its signature.
             idempotency_key: the key the system recognises a repetition by; only then may a request
-                with an effect be sent again when a kept connection turns out dead.
+                with an effect be sent again when a kept connection turns out dead. The call's own
+                key travels with every effect all the same, for systems that only log it.
             accept: the refusing statuses the caller reads by itself.
             harmless: the request changes nothing, whatever its method.
 
@@ -141,9 +142,9 @@ class PartnerHttp:
             outgoing.headers["Content-Type"] = JSON_TYPE if form is None else FORM_TYPE
         if headers:
             outgoing.headers.update(headers)
-        if idempotency_key is not None:
-            outgoing.headers["Idempotency-Key"] = idempotency_key
-            outgoing.may_repeat = True
+        if outgoing.has_effect and (idempotency_key or self._call.key):
+            outgoing.headers["Idempotency-Key"] = idempotency_key or str(self._call.key)
+            outgoing.may_repeat = idempotency_key is not None
         if sign is not None:
             sign(outgoing)
         return self._judged(outgoing, self._sent(outgoing), accept)
