@@ -26,7 +26,7 @@ PERSON = {
 }
 PERSONAL = ("Canari", "camille.canari", "639980042", "camille.exemple", "K7M2PQ")
 READ_TIMEOUT_SECONDS = 0.6
-FAST = {"connect_timeout": "300ms", "read_timeout": "600ms", "allow_private": True}
+FAST = {"connect_timeout": "1s", "read_timeout": "1500ms", "allow_private": True}
 
 
 @dataclass(frozen=True, kw_only=True)
