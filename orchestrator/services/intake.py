@@ -221,7 +221,7 @@ class Intake:
     def _take(self, draft: _Draft, headers: Mapping[str, str]) -> tuple[Accepted, tuple[str, ...]]:
         """Validate, minimise and store; returns the names of the members that were dropped."""
         data, dropped = self._readable(draft.message)
-        message = replace(draft.message, data=data)
+        message = draft.message if data == draft.message.data else replace(draft.message, data=data)
         arrival = Arrival(
             message=message,
             body=_kept_body(draft, data),

@@ -1,19 +1,17 @@
 """How much a partner may ask: counted in memory, per process, each process its share.
 
 What must be exact (codes, sendings) is counted in rows elsewhere; this keeps one sender from
-taking the place of the others, and tells it so before it happens.
+taking the place of the others, and tells it so before it happens. Windows are fixed; they are kept
+for partners that proved who they are, so there are never more of them than partners.
 """
 
 import base64
 import math
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from limits import RateLimitItemPerSecond
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
-
+from schemas import clock
 from schemas.keys import keyed_digest
 
 _PSEUDONYM_BYTES: Final = 9
@@ -67,16 +65,13 @@ class RateLimits:
         processes: int = 1,
         partner: RatePolicy = PER_PARTNER,
         everybody: RatePolicy = EVERYBODY,
+        monotonic: Callable[[], float] = clock.monotonic,
     ) -> None:
         self._bucket_key = bucket_key
-        self._counters = FixedWindowRateLimiter(MemoryStorage())
         self._partner = partner.share(processes)
         self._everybody = everybody.share(processes)
-        self._items = {
-            policy: RateLimitItemPerSecond(policy.quota, policy.window, namespace=policy.name)
-            for policy in (self._partner, self._everybody)
-        }
-        self._partitions: dict[str, str] = {}
+        self._monotonic = monotonic
+        self._windows: dict[str, _Window] = {}
 
     def take(self, partner_id: str) -> Allowance:
         """Count one request of a partner and return what is left, of its own or of everybody's."""
@@ -87,20 +82,32 @@ class RateLimits:
         return shared if shared.is_exceeded else own
 
     def _taken(self, policy: RatePolicy, owner: str) -> Allowance:
-        item = self._items[policy]
-        is_within = self._counters.hit(item, owner)
-        stats = self._counters.get_window_stats(item, owner)
+        now = self._monotonic()
+        window = self._windows.get(owner)
+        if window is None:
+            window = self._windows[owner] = _Window(self._partition(owner))
+        if now >= window.ends_at:
+            window.ends_at, window.count = now + policy.window, 0
+        window.count += 1
         return Allowance(
             policy=policy,
-            partition=self._partition(owner),
-            remaining=max(0, stats.remaining) if is_within else 0,
-            resets_in=max(1, math.ceil(stats.reset_time - time.time())),
-            is_exceeded=not is_within,
+            partition=window.partition,
+            remaining=max(0, policy.quota - window.count),
+            resets_in=max(1, math.ceil(window.ends_at - now)),
+            is_exceeded=window.count > policy.quota,
         )
 
     def _partition(self, owner: str) -> str:
-        if owner not in self._partitions:
-            digest = keyed_digest(self._bucket_key, b"rate", owner.encode())
-            encoded = base64.b64encode(digest[:_PSEUDONYM_BYTES]).decode()
-            self._partitions[owner] = encoded
-        return self._partitions[owner]
+        digest = keyed_digest(self._bucket_key, b"rate", owner.encode())
+        return base64.b64encode(digest[:_PSEUDONYM_BYTES]).decode()
+
+
+class _Window:
+    """What one owner asked since its window began."""
+
+    __slots__ = ("count", "ends_at", "partition")
+
+    def __init__(self, partition: str) -> None:
+        self.partition = partition
+        self.ends_at = -math.inf
+        self.count = 0

@@ -41,7 +41,7 @@ _COLUMNS: Final = (
     ("key", "text"),
     ("data", "bytea"),
 )
-_ARRAYS: Final = ", ".join(f"%({name})s::{kind}[]" for name, kind in _COLUMNS)
+_ARRAYS: Final = ", ".join(f"%({name})b::{kind}[]" for name, kind in _COLUMNS)
 _NAMES: Final = ", ".join(name for name, _ in _COLUMNS)
 _LEASE: Final = f"interval '{int(LEASE.total_seconds())} s'"
 _START: Final = f"""

@@ -34,3 +34,14 @@ def test_partners_are_told_apart_by_pseudonyms():
     volt, agency = some.take("volt").headers(), some.take("agence").headers()
     assert volt[0] != agency[0]
     assert "volt" not in str(volt)
+
+
+def test_a_window_begins_anew_when_it_is_over():
+    elapsed = [0.0]
+    few = limits(partner=RatePolicy(name="default", quota=1), monotonic=lambda: elapsed[0])
+    assert [few.take("volt").is_exceeded for _ in range(2)] == [False, True]
+    elapsed[0] = 59.5
+    refused = few.take("volt")
+    assert (refused.is_exceeded, refused.resets_in) == (True, 1)
+    elapsed[0] = 60.0
+    assert not few.take("volt").is_exceeded
