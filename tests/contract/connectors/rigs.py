@@ -25,8 +25,8 @@ PERSON = {
     "expires_on": "2027-02-20",
 }
 PERSONAL = ("Canari", "camille.canari", "639980042", "camille.exemple", "K7M2PQ")
-READ_TIMEOUT_SECONDS = 0.6
-FAST = {"connect_timeout": "1s", "read_timeout": "1500ms", "allow_private": True}
+READ_TIMEOUT_SECONDS = 1.0
+FAST = {"connect_timeout": "1s", "read_timeout": "1000ms", "allow_private": True}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -125,7 +125,7 @@ def test_an_answer_that_drips_is_cut_at_the_total_deadline(rig, case):
     rig.arm("slow_drip", operation=case.effect, bytes_per_s=20)
     started = time.monotonic()
     assert failure(rig, command).recovery is Recovery.RETRY
-    assert READ_TIMEOUT_SECONDS < time.monotonic() - started < 2
+    assert READ_TIMEOUT_SECONDS < time.monotonic() - started < 6
 
 
 @each_effect
