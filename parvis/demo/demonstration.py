@@ -57,7 +57,7 @@ class Demonstration:
             self._begin()
             code = self._last()
         except StopAskedError:
-            code = 0 if self._is_up else 130
+            code = 0
         except DemoRefusedError as error:
             sys.stderr.write(f"{error}\n")
             code = 1
@@ -67,13 +67,10 @@ class Demonstration:
             self._ground.stop()
         return code
 
-    _is_up = False
-
     def _begin(self) -> None:
         started = time.monotonic()
         self._tell("Parvis, ville de démonstration : démarrage …")
         self._ground.start()
-        self._is_up = True
         done = self._ground.done
         self._tell(
             f"Tout répond après {_seconds(time.monotonic() - started)} : {done['communes']} communes, "

@@ -51,17 +51,23 @@ class DemoFolder:
         self._refuse_foreign()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(self.path / MARK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            mark = os.open(self.path / MARK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise DemoRefusedError(self._held_sentence()) from None
         except OSError as error:
             sentence = f"Le dossier {self.path} ne peut pas servir : {error.strerror}."
             raise DemoRefusedError(sentence) from error
-        os.ftruncate(self._lock, 0)
-        os.write(self._lock, f"{os.getpid()}\n".encode())
+        self._lock = mark
+        os.ftruncate(mark, 0)
+        os.write(mark, f"{os.getpid()}\n".encode())
         for folder in (self.logs, self.drop, self.mail):
             folder.mkdir(exist_ok=True)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this process holds the folder."""
+        return self._lock is not None
 
     def forget(self) -> None:
         """Empty the folder that we hold."""

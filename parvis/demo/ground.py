@@ -108,10 +108,12 @@ class Ground:
 
     def stop(self) -> None:
         """Stop everything."""
-        self.crew.stop()
+        # first who works, then who answers; the doubles go before the server that writes to disk
+        self.crew.stop(("worker", "web"))
         if self._mailbox is not None:
             self._mailbox.stop()
-        self.folder.state.unlink(missing_ok=True)
+        if self.folder.is_ours:
+            self.folder.state.unlink(missing_ok=True)
 
     def mend(self) -> tuple[str, ...]:
         """Start again what died and tell scripts; returns the names."""

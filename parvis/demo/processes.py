@@ -37,6 +37,9 @@ class Child(Protocol):
     def start(self) -> None:
         """Start it, or start it again."""
 
+    def ask(self) -> None:
+        """Ask it to stop, without waiting."""
+
     def stop(self) -> None:
         """Stop it, all of it."""
 
@@ -52,6 +55,7 @@ class Program:
     log: Path
     patience_seconds: float = 10.0
     _process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
+    _is_asked: bool = field(default=False, init=False)
 
     @property
     def pid(self) -> int | None:
@@ -74,12 +78,18 @@ class Program:
                 preexec_fn=partial(_die_with, os.getpid()),
             )
 
+    def ask(self) -> None:
+        """Ask it to stop, without waiting."""
+        if self._process is not None and not self._is_asked and self._process.poll() is None:
+            self._is_asked = True
+            self._process.send_signal(signal.SIGTERM)
+
     def stop(self) -> None:
         """Ask it to stop, wait, and end what is left."""
+        self.ask()
         if self._process is None:
             return
         if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(self.patience_seconds)
         self._end_group(signal.SIGKILL)
@@ -108,6 +118,9 @@ class Server:
     def start(self) -> None:
         """Start it and wait until it answers."""
         self._postgres.start()
+
+    def ask(self) -> None:
+        """Nothing: the others still need it while they stop."""
 
     def stop(self) -> None:
         """Stop it, clean."""
@@ -144,10 +157,15 @@ class Crew:
         """Start again what died; returns the names of those that were."""
         return tuple(name for name, post in self._posts.items() if self._mended(post))
 
-    def stop(self) -> None:
-        """Stop everything, last started first."""
-        for post in reversed(self._posts.values()):
-            post.child.stop()
+    def stop(self, order: Sequence[str]) -> None:
+        """Stop everything: those named, in this order, then the rest, last started first."""
+        rest = [name for name in reversed(self._posts) if name not in order]
+        for name in order:
+            if name in self._posts:
+                self._posts[name].child.ask()
+        for name in (*order, *rest):
+            if name in self._posts:
+                self._posts[name].child.stop()
         self._posts.clear()
 
     def _mended(self, post: _Post) -> bool:
