@@ -501,6 +501,7 @@ def test_a_gzip_bomb_is_413(hub):
         gzip.compress(b"[]") + b"x",
         b"\x1f\x8b" + b"\xff" * 40,
     ],
+    ids=["plain", "cut short", "two members", "more behind", "broken"],
 )
 def test_gzip_that_cannot_be_read_is_400(hub, body):
     answer = hub.post_batch(body, headers={"Content-Encoding": "gzip"})
