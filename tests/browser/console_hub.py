@@ -1,8 +1,8 @@
 """The console on real stores and a real database, with a day of the hub written by those stores."""
 
 from datetime import timedelta
+from json import dumps
 from types import SimpleNamespace
-from uuid import UUID
 
 from flask import Flask
 
@@ -50,6 +50,7 @@ PROOF = {
     "collected_by": "Rue du Canari",
 }
 SOURCE = "/partners/volt_exemple"
+_TWO_DAYS_AGO = -172_800.0
 
 
 def make_app(database, vault, keys, *, public_url="http://127.0.0.1"):
@@ -153,8 +154,6 @@ class Past:
             "data": {**data, "utility": "electricity"},
             "extension": "Zéphyrine",
         }
-        from json import dumps
-
         starts = RunStart(journey=journey, version=1, key=f"{source} {subject}", data=data)
         accepted = self._inbox.accept(
             Arrival(
@@ -201,7 +200,7 @@ class Past:
         )
         assert self._runs.park(parked)
 
-    def announced(self, number, *, source=SOURCE):
+    def announced(self, number, *, source=SOURCE, at=0.0):
         """A run whose person is announced and whose library is chosen."""
         run_id = self.arrival(number, source=source)
         preregistration_id = ids.uuid7()
@@ -213,27 +212,30 @@ class Past:
             our_ref=ids.new_reference(),
             expires_at=clock.utcnow() + timedelta(days=90),
         )
-        self.step(run_id, "announce", at=0.0, lasts=0.012, effects=(staged,))
+        self.step(run_id, "announce", at=at, lasts=0.012, effects=(staged,))
         chosen = e.PlaceChosen(id=preregistration_id, place_id="11", service_id="lib_nord")
-        self.step(run_id, "library", at=0.02, lasts=0.03, effects=(chosen,))
+        self.step(run_id, "library", at=at + 0.02, lasts=0.03, effects=(chosen,))
         return run_id, preregistration_id
 
     def finished(self, number):
         """A run from the event to the activated record, with a wait of two days."""
-        run_id, preregistration_id = self.announced(number)
-        self.step(run_id, "issue_code", at=0.06, lasts=0.004)
-        sent = exchange("sms_ville", "send", at=0.09, body={"receivers": [CONTACT["address"]]})
-        self.step(run_id, "notify_library_code", at=0.08, lasts=0.16, effects=(sent,))
+        run_id, preregistration_id = self.announced(number, at=_TWO_DAYS_AGO)
+        past = _TWO_DAYS_AGO
+        self.step(run_id, "issue_code", at=past + 0.06, lasts=0.004)
+        sent = exchange(
+            "sms_ville", "send", at=past + 0.09, body={"receivers": [CONTACT["address"]]}
+        )
+        self.step(run_id, "notify_library_code", at=past + 0.08, lasts=0.16, effects=(sent,))
         refused = {"class": "PartnerUnavailableError", "profile": "ils_nord", "detail": "HTTP 503"}
         self.step(
             run_id,
             "preregister",
-            at=0.3,
+            at=past + 0.3,
             lasts=0.4,
             step=4,
             outcome="error",
             error=refused,
-            effects=(exchange("ils_nord", "preregister", at=0.3, status=503),),
+            effects=(exchange("ils_nord", "preregister", at=past + 0.3, status=503),),
         )
         moved = e.PreregistrationMoved(
             id=preregistration_id, state="activated", external_ref="patron-canari-4242"
@@ -241,16 +243,19 @@ class Past:
         self.step(
             run_id,
             "preregister",
-            at=1.4,
+            at=past + 1.4,
             lasts=0.2,
             step=5,
             output={"external_ref": "patron-canari-4242"},
-            effects=(exchange("ils_nord", "preregister", at=1.4), moved),
+            effects=(exchange("ils_nord", "preregister", at=past + 1.4), moved),
         )
-        self.step(run_id, "wait_access_code_redeemed", at=172_800, lasts=0.003)
-        self.step(run_id, "require_library_preregistration", at=172_800.01, lasts=0.004)
-        last = exchange("ils_nord", "activate", at=172_800.05, path="/patrons/4242/Zéphyrine")
-        self.step(run_id, "activate", at=172_800.02, lasts=0.19, step=8, to="done", effects=(last,))
+        self.step(run_id, "wait_access_code_redeemed", at=-10, lasts=0.003)
+        self.step(run_id, "require_library_preregistration", at=-9.99, lasts=0.004)
+        last = exchange("ils_nord", "activate", at=-9.95, path="/patrons/4242/Zéphyrine")
+        self.step(run_id, "activate", at=-9.98, lasts=0.19, step=8, to="done", effects=(last,))
+        self.database.run(
+            "UPDATE run SET created_at = created_at - interval '2 days' WHERE id = %s", (run_id,)
+        )
         return run_id
 
     def failing(self, number):
@@ -339,8 +344,6 @@ def exchange(profile, operation, *, at, status=201, outcome=None, body=None, pat
         "mobile": CONTACT["address"],
         "extended": [{"K7QMX-2ABCD": "K7QMX2ABCD"}],
     }
-    from json import dumps
-
     is_answered = outcome is None
     return e.ExchangeMade(
         step=operation,
@@ -379,4 +382,4 @@ def erase(database, run_id):
     )
 
 
-__all__ = ["CANARIES", "UUID", "Past", "erase", "exchange", "make_app", "sign_in"]
+__all__ = ["CANARIES", "Past", "erase", "exchange", "make_app", "sign_in"]
