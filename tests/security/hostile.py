@@ -155,7 +155,7 @@ class Hostile:
     """Makes environs; the same seed makes the same requests, but for their times and ids."""
 
     def __init__(self, seed):
-        self._random = random.Random(seed)  # noqa: S311 - a seed, not a secret
+        self._random = random.Random(seed)
 
     def environ(self):
         draw = self._random
