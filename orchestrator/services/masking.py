@@ -99,10 +99,12 @@ def _lines(value: Any, field: Read | None, name: str | None, depth: int) -> Iter
     if depth >= _DEEPEST:
         yield _line(depth, name, HIDDEN, is_masked=True)
     elif isinstance(value, Mapping):
+        if name is not None or not value:
+            yield _line(depth, name, "" if value else "{}", is_masked=False)
         members = field.schema.members if isinstance(field, Part) else {}
-        yield _line(depth, name, "" if value else "{}", is_masked=False)
         for key, member in value.items():
-            yield from _lines(member, members.get(str(key)), _name(str(key)), depth + 1)
+            shown = key if key in members else _name(str(key))
+            yield from _lines(member, members.get(key), shown, depth + (name is not None))
     elif isinstance(value, (list, tuple)):
         item = field.item if isinstance(field, ListOf) else None
         yield _line(depth, name, "" if value else "[]", is_masked=False)

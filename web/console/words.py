@@ -88,7 +88,9 @@ CODES: Final[Mapping[str, Word]] = {
     "rejected": Word(
         label=_("le système a refusé la demande"),
         tone="bad",
-        advice=_("Recommencer à l'identique ne servirait à rien : voyez la réponse ci-dessous."),
+        advice=_(
+            "Recommencer à l'identique ne servirait à rien : voyez l'appel refusé, dans « Livraisons »."
+        ),
     ),
     "contract_broken": Word(
         label=_("le système a répondu autrement que prévu"),
@@ -270,8 +272,8 @@ def awaited(name: str) -> Any:
 def sender(partner: str | None, partners: Mapping[str, str]) -> Any:
     """Return a sender's name for people."""
     if partner == OWN_PAGES:
-        return _("nos pages")
-    return partners.get(partner or "", partner) or _("source inconnue")
+        return _("Nos pages")
+    return partners.get(partner or "", partner) or _("Source inconnue")
 
 
 def event(type_name: str) -> str:
