@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from datetime import datetime
 from types import FrameType
 from typing import Final
@@ -43,7 +42,7 @@ class Demonstration:
     def __init__(self, options: DemoOptions) -> None:
         self._options = options
         self._ground = Ground(options)
-        self._tell: Callable[[str], None] = _told
+        self._tell = _told
         self._table: Table | None = None
         self._is_played = threading.Event()
 

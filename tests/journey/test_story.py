@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mock_partners.senders import HubClient, Sender
+from mock_partners.senders import Sender
 from tests.journey.driver import fetched
 
 pytestmark = [pytest.mark.journey, pytest.mark.postgres, pytest.mark.timeout(150)]
@@ -95,7 +95,7 @@ def test_every_partner_of_demo_json_can_speak_for_itself(demo):
         request = Sender.read(partner).get(
             "/v1/event-types", delivery_id="who-am-i", now=datetime.now(UTC)
         )
-        answer = HubClient(demo.state["hub"]).send(request)
+        answer = demo.carry(request)
         assert answer.status == 200
         assert json.loads(answer.body)["partner"] == partner["id"]
 
