@@ -193,6 +193,7 @@ class Signups:
         return asked
 
     def _send(self, signup: Signup | None) -> None:
+        """Have the code of this send delivered; each send is a run of its own, hence its subject."""
         if signup is None or signup.verified_at is not None:
             return
         data = {
@@ -206,7 +207,7 @@ class Signups:
                 type=ASKED,
                 source=SOURCE,
                 id=f"{signup.id}-{signup.sends}",
-                subject=str(signup.id),
+                subject=f"{signup.id}-{signup.sends}",
                 time=signup.sent_at,
                 data=data,
             )

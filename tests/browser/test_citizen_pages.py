@@ -193,7 +193,8 @@ def test_every_page_has_its_title_and_its_language(citizen_hub, visit):
         assert page.get_attribute("html", "lang") == "fr"
         assert page.locator("h1").count() == 1, name
         footer = page.inner_text("footer")
-        assert "Accessibilité" in footer or name == "unknown page"
+        assert "Accessibilité" in footer, name
+        assert "À propos des données" in footer, name
     assert all(title.endswith("Métropole de démonstration") for title in titles.values())
     assert len(set(titles.values())) >= len(titles) - 3
     page.goto(f"{citizen_hub.url}/a/{TOKEN}?lang=en")

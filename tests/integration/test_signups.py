@@ -5,7 +5,10 @@ from threading import Barrier
 
 import pytest
 
+from orchestrator import journeys
+from orchestrator.services.intake import Intake
 from orchestrator.services.ports.library import Asked
+from orchestrator.services.purposes import NOTICES
 from orchestrator.services.signups import (
     Budgets,
     Checked,
@@ -18,8 +21,11 @@ from orchestrator.services.signups import (
 from orchestrator.store.connections import Database
 from orchestrator.store.library import SignupTable
 from schemas import clock, ids
+from schemas.consent_proof import Notice
 from schemas.events import poster_registration_requested
 from schemas.messages import Accepted
+from tests.fakes.inbox import FakeInbox
+from tests.fakes.partner import Communes, ConsentCatalogue, Meter, Scans
 
 pytestmark = pytest.mark.postgres
 
@@ -295,3 +301,46 @@ def _alone(database_url, vault, hub_keys, inbox, typed):
         return mine.check(mine.find("form-token"), typed)
     finally:
         own.close()
+
+
+def test_what_the_pages_say_passes_intake_whole(
+    database, vault, hub_keys, turned_clock, database_url
+):
+    inbox = FakeInbox()
+    intake = Intake(
+        inbox=inbox,
+        body_key=hub_keys.body_digest,
+        communes=Communes(),
+        catalogue=lambda: _CATALOGUE,
+        scans=Scans(),
+        meter=Meter(),
+        route=journeys.route,
+    )
+    _asked(_signups(database, vault, hub_keys, intake), replace(CHOICES, commune="13055"))
+    turned_clock(timedelta(seconds=31))
+    later, mine = _later(database_url, vault, hub_keys, intake)
+    assert mine.ask_again(mine.find("form-token"), network="n") is Asked.SENT
+    signup = mine.find("form-token")
+    mine.check(signup, verification_code(hub_keys, signup.id, signup.sends))
+    mine.register(mine.find("form-token"))
+    later.close()
+    assert sorted(journey for journey, _key in inbox.runs) == [
+        "contact.verification",
+        "contact.verification",
+        "library.arrival",
+    ]
+    (arrived,) = [data for (name, _), data in inbox.runs.items() if name == "library.arrival"]
+    assert {"person", "contact", "interests", "consent"} <= arrived.keys()
+
+
+_CATALOGUE = ConsentCatalogue(
+    purposes=(),
+    notices={
+        (notice.version, notice.locale): Notice(
+            sha256=notice.sha256,
+            purposes=frozenset(notice.purposes),
+            recipients=frozenset(notice.recipients),
+        )
+        for notice in NOTICES
+    },
+)
