@@ -82,7 +82,9 @@ class Page:
     @property
     def refresh(self) -> str | None:
         """Return where the page asks to go on its own, if it does."""
-        match = re.fullmatch(r"\s*\d+\s*;\s*url=(.+)", self.headers.get("refresh", ""), re.IGNORECASE)
+        match = re.fullmatch(
+            r"\s*\d+\s*;\s*url=(.+)", self.headers.get("refresh", ""), re.IGNORECASE
+        )
         return urljoin(self.url, match[1]) if match else None
 
 

@@ -144,8 +144,8 @@ class Crew:
 
     def start(self, child: Child) -> None:
         """Start a child and keep it running from now on."""
-        child.start()
         self._posts[child.name] = _Post(child=child, started_at=self._now())
+        child.start()
 
     @property
     def pids(self) -> dict[str, int]:
@@ -178,11 +178,14 @@ class Crew:
             post.again_at = now + _pause(post.failures)
         if now < post.again_at:
             return False
-        post.started_at, post.again_at = now, None
-        with suppress(ConfigurationError, OSError):
+        try:
             post.child.start()
-            return True
-        return False
+        except (ConfigurationError, OSError):
+            post.failures += 1
+            post.again_at = now + _pause(post.failures)
+            return False
+        post.started_at, post.again_at = now, None
+        return True
 
 
 def _pause(failures: int) -> float:
