@@ -22,7 +22,7 @@ from orchestrator.runtime.gateway import Gateway
 from orchestrator.runtime.periodic import Beat, Periodic
 from orchestrator.runtime.steps import StepRunner
 from orchestrator.runtime.timers import Timers
-from orchestrator.runtime.upkeep import MakePartitions, ResumeMended
+from orchestrator.runtime.upkeep import Rarely, ResumeMended
 from orchestrator.runtime.worker import Worker
 from orchestrator.runtime.world import CityWorld
 from orchestrator.services.configuration import Configuration
@@ -37,11 +37,13 @@ from orchestrator.store.configuration import ConfigurationRows
 from orchestrator.store.connections import Database
 from orchestrator.store.consent import ConsentRows
 from orchestrator.store.exchanges import ExchangeLog
+from orchestrator.store.forgetting import forget
 from orchestrator.store.identity import PeopleReader
 from orchestrator.store.intake import PostgresInbox
 from orchestrator.store.locks import TIMERS, AdvisoryLock
 from orchestrator.store.notifier import Notifier
 from orchestrator.store.offer import OfferRowsReader
+from orchestrator.store.partitions import make_ahead
 from orchestrator.store.runs import RunStore
 from orchestrator.store.secrets import SecretRows
 from orchestrator.store.staff import StaffTable
@@ -226,7 +228,16 @@ class Hub:
             chores=(
                 Periodic(beats=self.beats, gateway=self.gateway, kept=ExchangeLog(self.database)),
                 ResumeMended(offer=self.offer, breakers=self.breakers, runs=self.runs),
-                MakePartitions(self.database),
+                Rarely(
+                    "partitions.made",
+                    lambda: len(make_ahead(self.database)),
+                    every_seconds=86_400,
+                ),
+                Rarely(
+                    "forgotten",
+                    lambda: forget(self.database, self.vault),
+                    every_seconds=600,
+                ),
             ),
         )
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import gevent
-from flask import Flask, Response, redirect
+from flask import Flask
 
 from orchestrator import journeys
 from orchestrator.api import ApiServices, PartnerFace, all_together
@@ -61,14 +61,8 @@ def create_app(hub: Hub) -> Flask:
         LayoutSettings(secret_keys=(hub.settings.secret_key,), public_url=hub.settings.public_url),
     )
     app.register_blueprint(citizen.create_blueprint(_citizen_services(hub, intake)))
-    app.add_url_rule("/", view_func=_home)
     install_api(app, _api_services(hub, intake))
     return app
-
-
-def _home() -> Response:
-    """Send whoever comes without an address of ours to where a code is typed."""
-    return redirect("/code")  # type: ignore[return-value]
 
 
 def _intake(hub: Hub) -> Intake:

@@ -164,11 +164,13 @@ def nearest_open_library(context: StepContext) -> Done | End:
 
 
 def record_data(context: StepContext) -> Mapping[str, Any] | None:
-    """Build what the library's system is told, or None when no name came with a proof."""
+    """Build what the library's system is told, or None when no name came with a proof.
+
+    The contact stays here: people gave it for the code, and the texts they agreed to say so.
+    """
     person = context.start.data.get("person")
     if not person:
         return None
-    contact = context.start.data.get("contact") or {}
     early = context.outputs.get("preregister") or {}
     announced = context.outputs["announce"]
     return {
@@ -176,8 +178,6 @@ def record_data(context: StepContext) -> Mapping[str, Any] | None:
         "external_ref": early.get("external_ref"),
         "family_name": person["family_name"],
         "given_name": person.get("given_name"),
-        "email": contact.get("address") if contact.get("channel") == "email" else None,
-        "phone": contact.get("address") if contact.get("channel") == "sms" else None,
         "commune": context.start.data["commune"],
         "commune_name": context.world.commune_name(context.start.data["commune"]),
         "language": context.start.data.get("language") or "fr",

@@ -1,15 +1,13 @@
-"""Small chores of the timers: runs of a mended system resume, next month's partitions are there."""
+"""Small chores of the timers: runs of a mended system resume, what is rare happens at its pace."""
 
+from collections.abc import Callable
 from typing import Final, Protocol
 
 import structlog
 
-from orchestrator.store import partitions
-from orchestrator.store.connections import Database
 from schemas import clock
 
 log = structlog.get_logger()
-_DAY_SECONDS: Final = 86_400.0
 _MOST: Final = 1000
 
 
@@ -66,18 +64,20 @@ class ResumeMended:
             log.info("system.resumed", profile=profile, runs=woken)
 
 
-class MakePartitions:
-    """Once at start and once a day."""
+class Rarely:
+    """Does something at start and then at a slow pace."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, what: str, act: Callable[[], int], *, every_seconds: float) -> None:
+        self._what = what
+        self._act = act
+        self._every = every_seconds
         self._next_at = float("-inf")
 
     def __call__(self) -> None:
-        """Make what is missing."""
+        """Do it when its time has come."""
         if clock.monotonic() < self._next_at:
             return
-        self._next_at = clock.monotonic() + _DAY_SECONDS
-        made = partitions.make_ahead(self._database)
-        if made:
-            log.info("partitions.made", count=len(made))
+        self._next_at = clock.monotonic() + self._every
+        count = self._act()
+        if count:
+            log.info(self._what, count=count)

@@ -74,12 +74,10 @@ PURPOSES: Final = (
             "en": "Prepare your library registration",
         },
         text={
-            "fr": "Vos nom et prénom, votre commune et, si vous le donnez, un moyen de vous joindre "
-            "sont transmis à la bibliothèque publique la plus proche, pour préparer votre carte. "
-            "Sans nouvelles de vous pendant 90 jours, tout est effacé.",
-            "en": "Your name, your town and, if you give it, a way to reach you are passed to the "
-            "nearest public library so that it can prepare your card. If we do not hear from you "
-            "for 90 days, everything is erased.",
+            "fr": "Vos nom et prénom et votre commune sont transmis à la bibliothèque publique la "
+            "plus proche, pour préparer votre carte. Sans nouvelles de vous pendant 90 jours, tout est effacé.",
+            "en": "Your name and your town are passed to the nearest public library so that it can "
+            "prepare your card. If we do not hear from you for 90 days, everything is erased.",
         },
         legal_basis="consent",
         recipients=(HUB, LIBRARY),

@@ -108,8 +108,8 @@ class Ground:
 
     def stop(self) -> None:
         """Stop everything."""
-        # first who works, then who answers; the doubles go before the server that writes to disk
-        self.crew.stop(("worker", "web"))
+        # who works first; then the doubles, whose kept connections would keep the web waiting
+        self.crew.stop(("worker", "mocks", "web"), asked_first=("worker", "web"))
         if self._mailbox is not None:
             self._mailbox.stop()
         if self.folder.is_ours:

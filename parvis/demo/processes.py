@@ -157,10 +157,13 @@ class Crew:
         """Start again what died; returns the names of those that were."""
         return tuple(name for name, post in self._posts.items() if self._mended(post))
 
-    def stop(self, order: Sequence[str]) -> None:
-        """Stop everything: those named, in this order, then the rest, last started first."""
+    def stop(self, order: Sequence[str], *, asked_first: Sequence[str] = ()) -> None:
+        """Stop everything: those named, in this order, then the rest, last started first.
+
+        ``asked_first`` are asked at once, so that they finish while others do.
+        """
         rest = [name for name in reversed(self._posts) if name not in order]
-        for name in order:
+        for name in asked_first:
             if name in self._posts:
                 self._posts[name].child.ask()
         for name in (*order, *rest):

@@ -101,7 +101,7 @@ class ContactForm(PageForm):
     phone = StringField(_("Votre numéro de mobile"))
     email = StringField(_("Votre adresse e-mail"))
     with_library = BooleanField(
-        _("Oui, transmettez mon nom et ce contact à la bibliothèque pour préparer ma carte.")
+        _("Oui, transmettez mon nom et ma commune à la bibliothèque pour préparer ma carte.")
     )
     family_name = StringField(_("Nom"))
     given_name = StringField(_("Prénom"))
