@@ -11,12 +11,14 @@ from orchestrator.api import ApiServices, PartnerFace, all_together
 from orchestrator.api import install as install_api
 from orchestrator.services.access_codes import AccessCodes
 from orchestrator.services.commune_directory import CommuneDirectory
+from orchestrator.services.connector_views import ConnectorViews
 from orchestrator.services.intake import Intake
 from orchestrator.services.offer import LiveOffer, Offer
 from orchestrator.services.partner_keys import PartnerKeys
 from orchestrator.services.placements import Placements
 from orchestrator.services.rate_limits import RateLimits, RatePolicy
 from orchestrator.services.readiness import Readiness
+from orchestrator.services.run_views import RunViews
 from orchestrator.services.signups import Signups
 from orchestrator.services.snapshots import Snapshot
 from orchestrator.store import migrate
@@ -30,9 +32,11 @@ from orchestrator.store.library import (
 from orchestrator.store.partners import PartnerRows
 from orchestrator.store.placements import PlacementTable
 from orchestrator.store.readiness import ReadinessRows
+from orchestrator.store.views import RunViewRows, SystemViewRows
 from parvis.bootstrap import Hub
-from web import citizen
+from web import citizen, console
 from web.citizen import CitizenServices, CityCard
+from web.console import ConsoleServices
 from web.layout import LayoutSettings
 from web.layout import install as install_layout
 
@@ -61,6 +65,7 @@ def create_app(hub: Hub) -> Flask:
         LayoutSettings(secret_keys=(hub.settings.secret_key,), public_url=hub.settings.public_url),
     )
     app.register_blueprint(citizen.create_blueprint(_citizen_services(hub, intake)))
+    app.register_blueprint(console.create_blueprint(_console_services(hub)))
     install_api(app, _api_services(hub, intake))
     return app
 
@@ -122,6 +127,22 @@ def _citizen_services(hub: Hub, intake: Intake) -> CitizenServices:
         places=PlaceDirectory(database=hub.database),
         city=_card(hub.offer),
         sleep=gevent.sleep,
+    )
+
+
+def _console_services(hub: Hub) -> ConsoleServices:
+    return ConsoleServices(
+        links=hub.staff_links,
+        runs=RunViews(
+            rows=RunViewRows(hub.database, hub.vault),
+            journeys=journeys.journey_for,
+            journey_names=sorted({name for name, _ in journeys.all_journeys()}),
+        ),
+        connectors=ConnectorViews(
+            rows=SystemViewRows(hub.database),
+            titles=lambda: {name: cls.manifest.title for name, cls in hub.catalogue.items()},
+        ),
+        city=lambda: _card(hub.offer)().name,
     )
 
 
