@@ -41,7 +41,7 @@ $(VENV)/.dev.stamp: requirements/dev.txt $(INPUTS)
 	@printf '%s' '$(CURDIR)' >$(VENV)/.place && touch $(VENV)/.demo.stamp $@
 
 demo: $(VENV)/.demo.stamp  ## start the whole city and play the story (ARGS="--once --json --data DIR --fresh --port N")
-	@exec $(VENV)/bin/parvis demo $(ARGS)
+	@exec $(RUN) -m parvis.demo $(ARGS)
 
 test: $(VENV)/.dev.stamp  ## run every suite; as root on Debian, install what tests need (ARGS="-k word")
 	@$(RUN) tools/machine.py

@@ -100,10 +100,12 @@ class Ground:
         preparation = self._preparation()
         try:
             self._start_database()
+            self.crew.start(self._web())  # it says that it is not ready until the schema is there
             self.done = self._prepared(preparation)
         finally:
             preparation.kill()
-        self._start_hub()
+        self.crew.start(self._worker())
+        self._await_all()
         self.write_state()
 
     def stop(self) -> None:
@@ -196,10 +198,11 @@ class Ground:
                 "faults": [f"La préparation a échoué : voir {self.folder.logs}/preparation.log."]
             }
         if "faults" in done:
-            raise DemoRefusedError("\n".join(done["faults"]))
+            hint = "L'option --fresh repart d'un dossier neuf."
+            raise DemoRefusedError("\n".join([*done["faults"], hint]))
         return done
 
-    def _start_hub(self) -> None:
+    def _web(self) -> Program:
         gunicorn = (
             "-m",
             "gunicorn",
@@ -207,12 +210,12 @@ class Ground:
             "--config",
             PACKAGE / "gunicorn_conf.py",
         )
-        web = self._program("web", *gunicorn, more=self._metrics("web_metrics", "counters"))
-        worker = self._program(
-            "worker", "-m", "parvis.worker", more=self._metrics("worker_metrics")
-        )
-        self.crew.start(web)
-        self.crew.start(worker)
+        return self._program("web", *gunicorn, more=self._metrics("web_metrics", "counters"))
+
+    def _worker(self) -> Program:
+        return self._program("worker", "-m", "parvis.worker", more=self._metrics("worker_metrics"))
+
+    def _await_all(self) -> None:
         facts = Facts(self.database_url)
         for name in self.city.mocks:
             self._ready("mocks", partial(_listens, self.city.ports[name]))

@@ -101,12 +101,12 @@ def test_everything_stops_in_the_order_asked_for_then_backwards():
     for name in ("mocks", "postgres", "web", "worker"):
         crew.start(Fake(name, log))
 
-    crew.stop(("worker", "web"))
+    crew.stop(("worker", "mocks"), asked_first=("worker", "web"))
 
     assert log == [
         "ask worker",
         "ask web",
-        *(f"stop {n}" for n in ("worker", "web", "postgres", "mocks")),
+        *(f"stop {name}" for name in ("worker", "mocks", "web", "postgres")),
     ]
     assert crew.pids == {}
 
