@@ -73,7 +73,7 @@ def mask_exchange(body: Body) -> MaskedBody:
     content = value.get("body") if isinstance(value, Mapping) else value
     lines: list[MaskedLine] = []
     if isinstance(value, Mapping) and value.get("query"):
-        lines += _lines(_form(str(value["query"])), None, "?", 0)
+        lines += _lines(_form(str(value["query"])), None, "query", 0)
     lines += _lines(_read(content), None, None, 0) if content else []
     return _shown(lines) if lines else MaskedBody(state="none")
 

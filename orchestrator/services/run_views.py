@@ -184,6 +184,8 @@ def sender_of(source: str | None) -> str | None:
 
 def drawn(steps: Sequence[StepRow]) -> Sequence[Attempt]:
     """Return the attempts with their place in time; long waits are drawn short, and said."""
+    if not steps:
+        return []
     gaps = [timedelta(), *(_gap(before, after) for before, after in pairwise(steps))]
     pauses = sum(gap > LONG_PAUSE for gap in gaps)
     pause_width = 100 * min(_PAUSE_SHARE, _PAUSES_AT_MOST / max(pauses, 1))
