@@ -21,7 +21,7 @@ def run():
     started = []
 
     def start(*arguments):
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(
             [sys.executable, "-m", *arguments],
             cwd=ROOT,
             stdout=subprocess.PIPE,
