@@ -34,7 +34,7 @@ from orchestrator.services.ports.views import (
 from orchestrator.store.connections import Database
 from orchestrator.store.vault import DataKey, ErasedError, Vault
 
-MOST_LOOKED: Final = 20_000
+MOST_LOOKED: Final = 10_000
 MOST_STEPS: Final = 200
 MOST_EXCHANGES: Final = 100
 _OPEN: Final = ["ready", "waiting_timer", "waiting_signal", "waiting_human", "compensating"]

@@ -30,7 +30,9 @@ from mock_partners.senders import (
 from orchestrator.services.purposes import PARTNER_ARRIVAL, notice_sha256
 from orchestrator.store.locks import TIMERS, WAKER
 from parvis.demo.browser import Browser
+from parvis.demo.environment import environment_of
 from parvis.demo.facts import Facts
+from parvis.demo.folder import DemoFolder
 from parvis.demo.story.stage import CODE
 from parvis.demo.systems import Mock
 
@@ -100,6 +102,22 @@ class Demo:
 
     def browser(self):
         return Browser(self.state["citizen"])
+
+    def staff_browser(self):
+        """A browser signed in at the console, by a link of the command line."""
+        said = subprocess.run(
+            [sys.executable, "-m", "parvis", "console", "link"],
+            cwd=ROOT,
+            env=environment_of(DemoFolder(self.folder), {}),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        ).stdout
+        browser = self.browser()
+        door = browser.get(said.split()[-1])
+        assert browser.send(door, door.form("csrf_token")).status == 200
+        return browser
 
     # --- what it is made to do --------------------------------------------------------------------
 

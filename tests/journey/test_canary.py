@@ -56,13 +56,13 @@ PEOPLE = (TEXTED, MAILED, SIGNED_UP, REFUSED)
 @pytest.fixture(scope="module")
 def flows(demo):
     """Every flow played once; returns what was said in it, and all error bodies."""
-    codes, bodies, addresses = [], [], []
-    codes += _arrival_by_text_message(demo)
-    codes += _arrival_by_mail(demo)
+    codes, bodies, addresses, events = [], [], [], []
+    codes += _arrival_by_text_message(demo, events)
+    codes += _arrival_by_mail(demo, events)
     bodies += _refusals(demo)
     codes += _sign_up(demo, addresses)
     _wrong_codes(demo, codes)
-    return {"codes": codes, "bodies": bodies, "addresses": addresses}
+    return {"codes": codes, "bodies": bodies, "addresses": addresses, "events": events}
 
 
 def test_the_flows_carried_the_people_where_they_belong(demo, flows):
@@ -130,6 +130,21 @@ def test_no_table_holds_them_in_clear(demo, flows):
     assert _found(rows, flows) == []
 
 
+def test_no_page_of_the_console_shows_them(demo, flows):
+    """Masked wherever a run, its steps and its exchanges are shown."""
+    browser = demo.staff_browser()
+    pages = {path: browser.get(path) for path in ("/console/", "/console/connecteurs")}
+    for event in flows["events"]:
+        run = demo.run_of(event)
+        pages[event["id"]] = browser.get(f"/console/executions/{run.id}")
+    listed = browser.get("/console/executions")
+    pages["listed"] = listed
+
+    assert {page.status for page in pages.values()} == {200}
+    assert len(listed.links) > 10
+    assert _found({where: page.body for where, page in pages.items()}, flows) == []
+
+
 def _found(texts, flows):
     canaries = [word for person in PEOPLE for word in _words(person)]
     canaries += [word for code in flows["codes"] for word in _spellings(code)]
@@ -152,8 +167,9 @@ def _spellings(code):
     return [code.lower(), code.lower().replace("-", "")]
 
 
-def _arrival_by_text_message(demo):
+def _arrival_by_text_message(demo, events):
     event = demo.event(UTILITY, "13055", TEXTED)
+    events.append(event)
     assert demo.post(event).status == 202
     demo.until_run(event, lambda run: run.is_waiting_for_code, "the first run does not wait")
     (code,) = demo.code_sent_to(TEXTED.phone)
@@ -163,8 +179,9 @@ def _arrival_by_text_message(demo):
     return [code]
 
 
-def _arrival_by_mail(demo):
+def _arrival_by_mail(demo, events):
     event = demo.event(UTILITY, "13055", MAILED, channel="email")
+    events.append(event)
     assert demo.post(event).status == 202
     demo.until_run(event, lambda run: run.is_waiting_for_code, "the second run does not wait")
     mails = [path.read_text() for path in (demo.folder / "mail").glob("*.eml")]

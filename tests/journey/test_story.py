@@ -1,7 +1,6 @@
 import json
 import re
 import stat
-import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -125,13 +124,16 @@ def test_the_faces_answer_at_the_addresses_it_prints(demo):
 
 
 def test_the_console_opens_with_the_printed_link_once(demo):
-    link = re.search(r"Console .*?(http://\S+)", demo.output)
-    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    link = re.search(r"Console .*?(http://\S+)", demo.output)[1]
+    browser = demo.browser()
 
-    with opener.open(link[1], timeout=10) as page:
-        assert page.status == 200
-        assert "/console" in page.url
-    assert fetched(link[1])[0] != 200 or "/console" not in fetched(link[1])[2]
+    door = browser.get(link)
+    home = browser.send(door, door.form("csrf_token"))
+
+    assert (home.status, home.url) == (200, f"{demo.state['console']}/")
+    assert browser.get("/console/executions").status == 200
+    assert demo.browser().get(link).status == 410
+    assert demo.browser().get("/console/executions").status == 401
 
 
 def test_everything_listens_on_this_machine_only(demo):
