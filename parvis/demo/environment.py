@@ -37,6 +37,7 @@ def environment_of(folder: DemoFolder, more: Mapping[str, str]) -> dict[str, str
         for name, value in os.environ.items()
         if not name.startswith(OURS) or name.startswith(TESTS)
     }
-    lines = folder.environment.read_text(encoding="utf-8").splitlines()
+    is_there = folder.environment.exists()  # the doubles start before it is written
+    lines = folder.environment.read_text(encoding="utf-8").splitlines() if is_there else []
     told = dict(line.split("=", 1) for line in lines if "=" in line)
-    return {**kept, **told, **more}
+    return {**kept, "PARVIS_DATA_DIR": str(folder.path), **told, **more}

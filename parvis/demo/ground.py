@@ -32,7 +32,7 @@ from parvis.demo.city import (
 )
 from parvis.demo.environment import environment_of, write_environment
 from parvis.demo.facts import Facts
-from parvis.demo.folder import HOST, DemoFolder, read_json, write_private
+from parvis.demo.folder import HOST, DemoFolder, write_private
 from parvis.demo.mailbox import Mailbox
 from parvis.demo.options import DemoOptions, DemoRefusedError
 from parvis.demo.processes import Crew, Program, Server
@@ -186,6 +186,7 @@ class Ground:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
+                env={**os.environ, "PARVIS_DATA_DIR": str(self.folder.path)},
                 start_new_session=True,
             )
 
@@ -239,9 +240,7 @@ class Ground:
         return Program(
             name=name,
             command=[sys.executable, "-P", *map(str, arguments)],
-            environment=partial(environment_of, self.folder, more or {})
-            if name != "mocks"
-            else lambda: dict(os.environ),
+            environment=partial(environment_of, self.folder, more or {}),
             folder=self.folder.path,
             log=self.folder.logs / f"{name}.log",
         )
@@ -274,16 +273,23 @@ def _answers(url: str) -> bool:
 
 
 def _processes_of(folder: DemoFolder) -> list[int]:
-    """Return the processes that ``demo.json`` of a killed demonstration names and that still run."""
-    pids = read_json(folder.state).get("pids", {}).values()
-    return [pid for pid in pids if _is_of(pid, str(folder.path).encode())]
-
-
-def _is_of(pid: int, path: bytes) -> bool:
-    process = Path(f"/proc/{pid}")
-    try:
-        return (
-            path in (process / "cmdline").read_bytes() or path in (process / "environ").read_bytes()
+    """Return the processes a killed demonstration of this folder left."""
+    told = f"PARVIS_DATA_DIR={folder.path}".encode()
+    served = f"-D\0{folder.postgres}/data\0".encode()
+    return [
+        int(process.name)
+        for process in Path("/proc").iterdir()
+        if process.name.isdigit()
+        and int(process.name) != os.getpid()
+        and (
+            told in _read_of(process / "environ").split(b"\0")
+            or served in _read_of(process / "cmdline")
         )
+    ]
+
+
+def _read_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
     except OSError:
-        return False
+        return b""

@@ -1,5 +1,6 @@
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -73,6 +74,22 @@ def test_a_folder_that_is_somebody_elses_is_refused_and_left_alone(tmp_path):
     assert done.returncode == 1
     assert "n'est pas celui d'une démonstration" in done.stderr
     assert (tmp_path / "thesis.txt").read_text() == "mine"
+
+
+def test_a_port_that_is_taken_is_refused_with_a_sentence(place):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = subprocess.run(
+            [sys.executable, "-m", "parvis.demo", "--once", "--data", place / "d", "--port", port],
+            cwd=ROOT,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    assert done.returncode == 1
+    assert f"Le port {port} est déjà pris" in done.stderr
 
 
 def test_once_again_on_the_same_folder_then_ctrl_c_then_kill_leave_no_process(place):
