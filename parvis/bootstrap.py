@@ -235,7 +235,7 @@ class Hub:
                 ),
                 Rarely(
                     "forgotten",
-                    lambda: forget(self.database, self.vault),
+                    lambda: forget(self.database, self.vault) + self.staff_links.forget_ended(),
                     every_seconds=600,
                 ),
             ),

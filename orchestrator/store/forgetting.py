@@ -7,8 +7,6 @@ from orchestrator.store.library import AttemptCounters, SignupTable
 from orchestrator.store.vault import Vault
 
 _SCANS: Final = "DELETE FROM scan_counter WHERE day < (parvis_now() - interval '25 months')::date"
-_SESSIONS: Final = "DELETE FROM web_session WHERE expires_at < parvis_now() - interval '30 days'"
-_LINKS: Final = "DELETE FROM console_link WHERE expires_at < parvis_now() - interval '30 days'"
 _INBOX: Final = "DELETE FROM inbox WHERE seen_at < parvis_now() - interval '35 days'"
 
 
@@ -16,4 +14,4 @@ def forget(database: Database, vault: Vault) -> int:
     """Delete everything whose time is over; returns how many rows went."""
     gone = SignupTable(database=database, vault=vault).forget_expired()
     gone += AttemptCounters(database=database).forget_old()
-    return gone + sum(database.run(sql) for sql in (_SCANS, _SESSIONS, _LINKS, _INBOX))
+    return gone + sum(database.run(sql) for sql in (_SCANS, _INBOX))

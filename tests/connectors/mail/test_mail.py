@@ -12,7 +12,7 @@ from schemas.errors import (
     PartnerUnavailableError,
 )
 from schemas.receipts import ProbeLevel
-from tests.connectors.kit.test_tls import certificate
+from tests.connectors.kit.test_tls import certificate  # noqa: F401 - a fixture
 from tests.contract.connectors.rigs import Case, SmtpRig, contract
 from tests.contract.connectors.smtp_server import SmtpServer
 
@@ -132,7 +132,7 @@ def test_without_an_account_no_login_is_tried(smtp):
 
 
 @pytest.fixture
-def secured(certificate, monkeypatch):
+def secured(certificate, monkeypatch):  # noqa: F811
     import socket
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -208,7 +208,7 @@ def test_an_empty_success_is_a_broken_contract_or_a_plain_success_without_a_body
     try:
         rig.call(command)
     except ParvisError as error:
-        assert isinstance(error, PartnerContractBrokenError)
+        assert isinstance(error, PartnerContractBrokenError)  # noqa: PT017
     else:
         assert case.effect.startswith(("delete", "update"))
 
@@ -221,7 +221,7 @@ def test_a_truncated_answer_is_never_half_a_success(rig, case, size):
     try:
         receipt = rig.call(command)
     except ParvisError as error:
-        assert error.recovery in {Recovery.RETRY, Recovery.DEAD_LETTER}
+        assert error.recovery in {Recovery.RETRY, Recovery.DEAD_LETTER}  # noqa: PT017
     else:
         assert case.effect is not None
         assert case.effect.startswith(("delete", "update"))
@@ -235,7 +235,7 @@ def test_latin_1_declared_as_utf_8_stores_no_mojibake(rig, case):
     try:
         receipt = rig.call(command)
     except ParvisError as error:
-        assert isinstance(error, PartnerContractBrokenError)
+        assert isinstance(error, PartnerContractBrokenError)  # noqa: PT017
     else:
         assert "�" not in repr(receipt)
         assert "Ã" not in repr(receipt)

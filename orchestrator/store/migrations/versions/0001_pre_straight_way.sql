@@ -175,6 +175,7 @@ CREATE TABLE exchange(
 CREATE TABLE exchange_default PARTITION OF exchange DEFAULT;
 CREATE INDEX ON exchange(run_id) WHERE run_id IS NOT NULL;
 CREATE INDEX ON exchange(profile, ended_at DESC);
+COMMENT ON COLUMN exchange.address IS 'pii=reference; purpose=library.preregistration; retention=12 months; eraser=row';
 COMMENT ON COLUMN exchange.request IS 'pii=identity; purpose=library.preregistration; retention=30 days; eraser=data key';
 COMMENT ON COLUMN exchange.response IS 'pii=identity; purpose=library.preregistration; retention=30 days; eraser=data key';
 
