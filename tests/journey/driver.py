@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from mock_partners.senders import (
     HubClient,
@@ -198,7 +199,7 @@ class Demo:
         before = self.state["pids"][name]
         os.kill(before, signal.SIGKILL)
         after = until(lambda: self._successor(name, before), f"{name} was not restarted", 30)
-        until(self.is_ready, "the hub does not answer", 40)
+        until(self.is_ready, lambda: f"the hub does not answer: {self.readiness()}", 40)
         return before, after
 
     def _successor(self, name, before):
@@ -206,12 +207,16 @@ class Demo:
         return pid if pid not in {None, before} else None
 
     def is_ready(self):
+        return self.readiness() == (True, True, 200)
+
+    def readiness(self):
+        """Whether the worker reads wakes and keeps time, and what the web says of itself."""
         try:
-            held = self.facts.is_held(WAKER) and self.facts.is_held(TIMERS)
-            with urllib.request.urlopen(f"{self.state['hub']}/readyz", timeout=5) as answer:
-                return held and answer.status == 200
-        except (OSError, psycopg.Error):
-            return False
+            held = self.facts.is_held(WAKER), self.facts.is_held(TIMERS)
+            status, _, body = fetched(f"{self.state['hub']}/readyz")
+        except (OSError, psycopg.Error) as error:
+            return (repr(error),)
+        return *held, status if status == 200 else body
 
     def _last_json(self):
         lines = self.output.splitlines() if self.out.exists() else []
@@ -227,7 +232,8 @@ def until(find, what, seconds, *, pause=0.05, alive=None):
         if found:
             return found
         assert alive is None or alive.poll() is None, f"{what}: the supervisor ended"
-        assert time.monotonic() < end, f"{what} within {seconds} s"
+        if time.monotonic() > end:
+            pytest.fail(f"{what() if callable(what) else what} within {seconds} s")
         time.sleep(pause)
 
 
