@@ -4,7 +4,8 @@ import subprocess
 import sys
 
 MEASURES = (
-    ("De l'événement au SMS, et mémoire de la démonstration", "benchmarks.city"),
+    ("De l'événement au SMS", "benchmarks.event_to_sms"),
+    ("Mémoire de la démonstration", "benchmarks.memory"),
     ("Événements acceptés par seconde, à côté du plancher", "benchmarks.intake"),
     ("Processeur d'un appel sortant, à côté de http.client", "benchmarks.transport"),
 )

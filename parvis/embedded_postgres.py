@@ -16,6 +16,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -114,6 +115,7 @@ class EmbeddedPostgres:
 
     def _launch(self, owner: pwd.struct_passwd | None) -> None:
         self._refuse_if_served()
+        self._outlive_orphans()
         (self._data / "postmaster.pid").unlink(missing_ok=True)
         self._port = self._port or _free_port()
         options = [
@@ -146,6 +148,27 @@ class EmbeddedPostgres:
                 "arrêtez-le ou choisissez un autre dossier."
             )
             raise ConfigurationError(fault)
+
+    def _outlive_orphans(self, *, within_seconds: float = 10) -> None:
+        """Wait for what a killed server left running: two servers on one folder would ruin it."""
+        end = time.monotonic() + within_seconds
+        while self._orphans():
+            if time.monotonic() > end:
+                fault = (
+                    f"Des processus PostgreSQL orphelins tiennent encore le dossier {self._data} : "
+                    f"{self._orphans()}. Arrêtez-les, puis recommencez."
+                )
+                raise ConfigurationError(fault)
+            time.sleep(0.05)
+
+    def _orphans(self) -> list[int]:
+        """Return the processes that work in the data folder (every process of a server does)."""
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if (process / "cwd").readlink() == self._data:
+                    found.append(int(process.name))
+        return found
 
     def _wait(self, within_seconds: float) -> None:
         end = time.monotonic() + within_seconds
