@@ -1,5 +1,6 @@
 """Drives a running demonstration as scripts do: by its demo.json, over HTTP, with signals."""
 
+import itertools
 import json
 import os
 import random
@@ -48,6 +49,7 @@ class Demo:
         self.folder = Path(folder)
         self.arguments = arguments
         self.out = self.folder.with_name(f"{self.folder.name}.out")
+        self._numbers = itertools.count(random.SystemRandom().randrange(8000))
         self.chances = random.Random(os.urandom(8))
         self._environment = environment or {}
 
@@ -123,7 +125,14 @@ class Demo:
     # --- what it is made to do --------------------------------------------------------------------
 
     def newcomer(self):
-        return replace(invent(self.chances), language="fr")
+        """Somebody no library and no telephone of this demonstration knows yet."""
+        made = replace(invent(self.chances), language="fr")
+        number = next(self._numbers)
+        return replace(
+            made,
+            family_name=f"{made.family_name}-{made.given_name}-{_letters(number)}",
+            phone=f"+3363998{number:04d}",
+        )
 
     def event(self, event_type, commune, person=None, *, has_person=True, channel="sms"):
         sender, now = self.sender(event_type), datetime.now(UTC)
@@ -223,6 +232,11 @@ class Demo:
         if lines and lines[-1].startswith("{"):
             return json.loads(lines[-1])
         return None
+
+
+def _letters(number):
+    """A number as letters: names hold no digit."""
+    return "".join(chr(ord("a") + int(digit)) for digit in str(number))
 
 
 def until(find, what, seconds, *, pause=0.05, alive=None):
