@@ -28,6 +28,7 @@ class Meter:
 
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     _counters: dict[str, Any] = field(init=False, default_factory=dict, repr=False)
+    _received: dict[tuple[str, str, str], Any] = field(init=False, default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self._count("events_received", "Events by what became of them", "partner type result")
@@ -44,7 +45,11 @@ class Meter:
 
     def received(self, partner: str, message_type: str, result: str) -> None:
         """Count one event by what became of it."""
-        self._counters["events_received"].labels(partner, message_type, result).inc()
+        key = (partner, message_type, result)
+        counter = self._received.get(key)
+        if counter is None:
+            counter = self._received[key] = self._counters["events_received"].labels(*key)
+        counter.inc()
 
     def attempted(self, profile: str, outcome: str) -> None:
         """Count one attempt of a step."""
