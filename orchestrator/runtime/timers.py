@@ -80,7 +80,7 @@ class Timers:
         self._stopping.set()
 
     def _serve(self) -> None:
-        while not self._stopping.is_set():
+        while not self._stopping.is_set() and self._lock.acquire():
             woken = self._runs.wake_due()
             if clock.monotonic() - self._swept_at >= _SWEEP_SECONDS:
                 self._swept_at = clock.monotonic()

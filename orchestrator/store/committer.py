@@ -16,6 +16,7 @@ import psycopg
 from gevent.event import AsyncResult
 from gevent.queue import Queue
 
+from orchestrator.store.connections import is_stale
 from schemas.errors import ParvisError, StoreUnavailableError
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Committer:
     def _commit(self, group: list[tuple[Batch, Any, AsyncResult[Any]]]) -> None:
         batch = group[0][0]
         try:
-            self._connection = self._connection or self._database.connect()
+            self._connection = self._live() or self._database.connect()
             outcomes = batch.write(self._connection, [row for _, row, _ in group])
         except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
             if isinstance(error, psycopg.errors.DeadlockDetected) and len(group) > 1:
@@ -89,6 +90,13 @@ class Committer:
         else:
             for (_, _, outcome), value in zip(group, outcomes, strict=True):
                 outcome.set(value)
+
+    def _live(self) -> Connection | None:
+        """Return the connection, unless the server ended it while it was idle."""
+        if self._connection is not None and is_stale(self._connection):
+            self._connection.close()
+            return None
+        return self._connection
 
     def _one_by_one(self, group: list[tuple[Batch, Any, AsyncResult[Any]]]) -> None:
         for entry in group:

@@ -8,12 +8,14 @@ StoreUnavailableError.
 from __future__ import annotations
 
 import os
+import select
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, LiteralString
 from weakref import WeakSet
 
 import psycopg
+from gevent.monkey import get_original
 from gevent.queue import LifoQueue
 from psycopg.rows import DictRow, dict_row
 
@@ -22,6 +24,7 @@ from schemas.errors import StoreUnavailableError
 
 Parameters = Sequence[Any] | Mapping[str, Any] | None
 Connection = psycopg.Connection[DictRow]
+_poll = get_original("select", "poll")  # never waits: the cooperative one is not needed
 _STATEMENT_FAULTS = (
     psycopg.errors.IntegrityError,
     psycopg.errors.DataError,
@@ -71,6 +74,9 @@ class Database:
             raise RuntimeError("A Database is used in the process that made it.")
         connection = self._idle.get()
         try:
+            if connection is not None and is_stale(connection):
+                _close(connection)
+                connection = None
             connection = connection or self.connect()
             yield connection
         except _STATEMENT_FAULTS:
@@ -114,6 +120,19 @@ class Database:
         for _ in range(self._idle.qsize()):
             self._idle.get()
             self._idle.put(None)
+
+
+def is_stale(connection: Connection) -> bool:
+    """Tell whether an idle connection was ended by the server: it then has something to say.
+
+    A server that restarted leaves every idle connection so; using one would fail a request that the
+    server can well serve.
+    """
+    if connection.closed:
+        return True
+    asked = _poll()
+    asked.register(connection.fileno(), select.POLLIN)
+    return bool(asked.poll(0))
 
 
 def _close(connection: Connection | None) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from orchestrator.store.connections import Connection, Database
+from orchestrator.store.connections import Connection, Database, is_stale
 
 MIGRATIONS: Final = 7_270_930
 CONFIGURATION: Final = 7_270_931
@@ -19,9 +19,13 @@ class AdvisoryLock:
         self._connection: Connection | None = None
 
     def acquire(self) -> bool:
-        """Take the lock, or keep it; False while another process holds it."""
-        if self._connection is not None:
+        """Take the lock, or keep it; False while another process holds it.
+
+        A lock whose connection the server ended is gone, and is taken again.
+        """
+        if self._connection is not None and not is_stale(self._connection):
             return True
+        self.release()
         connection = self._database.connect()
         row = connection.execute(
             "SELECT pg_try_advisory_lock(%s) AS got", (self._number,)
