@@ -20,6 +20,7 @@ import yaml
 import parvis
 from orchestrator.services.purposes import PARTNER_ARRIVAL, notice_sha256
 from orchestrator.store.locks import TIMERS, WAKER
+from parvis.children import Crew, Program
 from parvis.demo.city import (
     City,
     drop_folders,
@@ -35,7 +36,7 @@ from parvis.demo.facts import Facts
 from parvis.demo.folder import HOST, DemoFolder, write_private
 from parvis.demo.mailbox import Mailbox
 from parvis.demo.options import DemoOptions, DemoRefusedError
-from parvis.demo.processes import Crew, Program, Server
+from parvis.demo.processes import Server
 from parvis.embedded_postgres import EmbeddedPostgres
 from schemas.errors import ConfigurationError
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from parvis.demo.processes import Crew, Program
+from parvis.children import Crew, Program
 from schemas.errors import ConfigurationError
 
 
