@@ -15,11 +15,16 @@ import structlog
 
 import connectors
 from orchestrator import journeys
+from orchestrator.broker.connection import Broker
+from orchestrator.broker.dead_letters import DeadLetterKeeper
+from orchestrator.broker.publisher import ConfirmedPublisher
+from orchestrator.broker.waker import BrokerWaker, prefetch_for
 from orchestrator.engine.faults import FaultPoint, no_faults
 from orchestrator.engine.retry import DEFAULT, RetryPolicy
 from orchestrator.runtime.executor import Executor
 from orchestrator.runtime.gateway import Gateway
 from orchestrator.runtime.periodic import Beat, Periodic
+from orchestrator.runtime.relay import Relay
 from orchestrator.runtime.steps import StepRunner
 from orchestrator.runtime.timers import Timers
 from orchestrator.runtime.upkeep import Rarely, ResumeMended
@@ -30,6 +35,7 @@ from orchestrator.services.configuration_checks import needs_of
 from orchestrator.services.consents import Consents
 from orchestrator.services.offer import LiveOffer
 from orchestrator.services.ports.offer import Catalogued, Requirements
+from orchestrator.services.ports.waking import Waker
 from orchestrator.services.staff_links import StaffLinks
 from orchestrator.store.breakers import BreakerStore
 from orchestrator.store.committer import Committer
@@ -38,11 +44,13 @@ from orchestrator.store.connections import Database
 from orchestrator.store.consent import ConsentRows
 from orchestrator.store.exchanges import ExchangeLog
 from orchestrator.store.forgetting import forget
+from orchestrator.store.health import answers
 from orchestrator.store.identity import PeopleReader
 from orchestrator.store.intake import PostgresInbox
 from orchestrator.store.locks import TIMERS, AdvisoryLock
 from orchestrator.store.notifier import Notifier
 from orchestrator.store.offer import OfferRowsReader
+from orchestrator.store.outbox import DeadWakeRows, Outbox
 from orchestrator.store.partitions import make_ahead
 from orchestrator.store.runs import RunStore
 from orchestrator.store.secrets import SecretRows
@@ -209,10 +217,39 @@ class Hub:
         return RetryPolicy.read(self.offer.current().policies.get("retry") or DEFAULT)
 
     @cached_property
+    def broker(self) -> Broker | None:
+        """RabbitMQ, when there is one."""
+        return Broker(self.settings.broker_url) if self.settings.broker_url else None
+
+    @cached_property
+    def waker(self) -> Waker:
+        """What wakes the worker: RabbitMQ, or the outbox itself."""
+        if self.broker is None:
+            return EmbeddedWaker(self.database)
+        return BrokerWaker(
+            self.broker,
+            prefetch=prefetch_for(self.settings.greenlets),
+            store_answers=lambda: answers(self.database),
+        )
+
+    def relay(self, broker: Broker) -> Relay:
+        """Return the loop that carries the outbox to a broker."""
+        return Relay(
+            outbox=Outbox(self.database),
+            publisher=ConfirmedPublisher(broker),
+            meter=self.meter,
+            fault=self.fault,
+        )
+
+    def dead_letter_keeper(self, broker: Broker) -> DeadLetterKeeper:
+        """Return the loop that empties the queue of dead wakes."""
+        return DeadLetterKeeper(broker, DeadWakeRows(self.database))
+
+    @cached_property
     def worker(self) -> Worker:
         """The loop of a worker process."""
         return Worker(
-            waker=EmbeddedWaker(self.database),
+            waker=self.waker,
             executor=self.executor,
             greenlets=self.settings.greenlets,
             fault=self.fault,

@@ -35,6 +35,7 @@ class Meter:
         self._count("step_attempts", "Attempts of steps", "profile outcome")
         self._count("notifications", "Messages to people", "channel status")
         self._count("consent_events", "Events of consent", "purpose event")
+        self._count("outbox_relayed", "Rows by what the broker made of them", "topic result")
         self._counters["run_duration"] = Histogram(
             "parvis_run_duration_seconds",
             "From a run's first message to its end",
@@ -62,6 +63,10 @@ class Meter:
     def consented(self, purpose: str, event: str) -> None:
         """Count one event of consent."""
         self._counters["consent_events"].labels(purpose, event).inc()
+
+    def relayed(self, topic: str, result: str, *, rows: int) -> None:
+        """Count rows of the outbox by what the broker made of them."""
+        self._counters["outbox_relayed"].labels(topic, result).inc(rows)
 
     def ended(self, journey: str, outcome: str, *, seconds: float) -> None:
         """Note how long a run took."""
@@ -98,6 +103,12 @@ def _families(found: Figures) -> Iterator[Metric]:
     yield _gauge("outbox_pending", "Messages to publish", (), {(): found.outbox_pending})
     yield _gauge(
         "outbox_oldest_age_seconds", "Age of the oldest", (), {(): found.outbox_oldest_seconds}
+    )
+    yield _gauge(
+        "outbox_refused",
+        "Rows the broker refused five times or more",
+        (),
+        {(): found.outbox_refused},
     )
     yield _gauge("runs_open", "Runs under way", ("journey", "status"), found.runs)
     yield _gauge("dead_letters", "Messages put aside", ("profile",), _keyed(found.dead_letters))

@@ -26,6 +26,8 @@ FAULT_POINTS: Final = (
     "worker.after_call",
     "worker.after_commit",
     "waker.before_delete",
+    "relay.before_publish",
+    "relay.after_publish",
 )
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 KEY_BYTES: Final = 32
@@ -47,6 +49,7 @@ class Settings:
 
     mode: Mode
     database_url: str = field(repr=False)
+    broker_url: str | None = field(repr=False)
     master_keys: tuple[bytes, ...] = field(repr=False)
     secret_key: bytes = field(repr=False)
     public_url: str
@@ -172,6 +175,16 @@ class _Reader:
             self.faults.append("PARVIS_DATABASE_URL doit commencer par postgresql://.")
         return value
 
+    def broker_url(self) -> str | None:
+        """Return the address of RabbitMQ, or None: the worker then reads the outbox itself."""
+        value = self.text("PARVIS_BROKER_URL", "")
+        if value and not all(_is_broker(part.strip()) for part in value.split(";")):
+            self.faults.append(
+                "PARVIS_BROKER_URL doit être de la forme amqp://utilisateur:secret@machine:5672/vhost "
+                "(amqps:// pour TLS), plusieurs nœuds séparés par « ; »."
+            )
+        return value or None
+
     def key_file(self, name: str, read: Callable[[Path], Any]) -> Any:
         """Return the keys of a file that only its owner may read."""
         path = self.text(name)
@@ -246,6 +259,15 @@ def _is_origin(value: str) -> bool:
     return parts.scheme in {"http", "https"} and bool(parts.hostname) and bare and port_is_good
 
 
+def _is_broker(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        port_is_good = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    return parts.scheme in {"amqp", "amqps"} and bool(parts.hostname) and port_is_good
+
+
 def _nearest(name: str, known: set[str]) -> str:
     near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.8)
     return f" : vouliez-vous dire {near[0]} ?" if near else ""
@@ -254,6 +276,7 @@ def _nearest(name: str, known: set[str]) -> str:
 NAMES: Final[Mapping[str, str]] = {
     "PARVIS_MODE": "production ou demo",
     "PARVIS_DATABASE_URL": "donnez l'adresse de PostgreSQL, postgresql://…",
+    "PARVIS_BROKER_URL": "adresse de RabbitMQ ; sans elle, un seul processus de travail actif",
     "PARVIS_MASTER_KEY_FILE": "donnez le fichier de la clé maîtresse, fait par « parvis init »",
     "PARVIS_SECRET_KEY_FILE": "donnez le fichier de la clé des cookies, fait par « parvis init »",
     "PARVIS_PUBLIC_URL": "donnez l'adresse que les gens utilisent, https://…",
@@ -266,10 +289,11 @@ NAMES: Final[Mapping[str, str]] = {
     "PARVIS_LOG_FORMAT": "json ou console",
     "PARVIS_DATA_DIR": "dossier de travail",
 }
-_FILE_TOO: Final = frozenset({"PARVIS_DATABASE_URL"})
+_FILE_TOO: Final = frozenset({"PARVIS_DATABASE_URL", "PARVIS_BROKER_URL"})
 _READERS: Final[Mapping[str, Callable[[_Reader], Any]]] = {
     "mode": lambda reader: Mode(reader.choice("PARVIS_MODE", ("production", "demo"))),
     "database_url": _Reader.database_url,
+    "broker_url": _Reader.broker_url,
     "master_keys": lambda reader: reader.key_file("PARVIS_MASTER_KEY_FILE", read_master_keys),
     "secret_key": lambda reader: reader.key_file("PARVIS_SECRET_KEY_FILE", read_secret_key),
     "public_url": _Reader.public_url,

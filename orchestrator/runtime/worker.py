@@ -1,7 +1,9 @@
 """The worker's loop: takes wakes, gives each run a greenlet, drains on request."""
 
+import random
 from collections import defaultdict
 from collections.abc import Callable
+from typing import Final
 from uuid import UUID
 
 import gevent
@@ -11,9 +13,11 @@ from gevent.pool import Pool
 
 from orchestrator.engine.faults import FaultPoint, no_faults
 from orchestrator.runtime.executor import Executor
-from orchestrator.store.waker import EmbeddedWaker, Wake, pause, ready_to_retry
+from orchestrator.services.ports.waking import Wake, Waker, WakesAwayError
 
 log = structlog.get_logger()
+_STANDBY_SECONDS: Final = 1.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 
 
 class Worker:
@@ -22,7 +26,7 @@ class Worker:
     def __init__(
         self,
         *,
-        waker: EmbeddedWaker,
+        waker: Waker,
         executor: Executor,
         greenlets: int,
         on_active: Callable[[], None] = lambda: None,
@@ -36,9 +40,10 @@ class Worker:
         self._stopping = Event()
         self._in_hand: dict[UUID, list[int]] = {}
         self._again: dict[UUID, list[Wake]] = defaultdict(list)
+        self._pause = _FIRST_PAUSE
 
     def run(self) -> None:
-        """Work until ``stop``; survives a database that goes away."""
+        """Work until ``stop``; survives what wakes us going away, and its runs in hand go on."""
         while not self._stopping.is_set():
             try:
                 if self._waker.acquire():
@@ -46,17 +51,14 @@ class Worker:
                     self._on_active()
                     self._serve()
                 else:
-                    self._stopping.wait(1.0)
-            except Exception as error:
-                if not ready_to_retry(error):
-                    raise
-                log.warning("worker.database_away", error=type(error).__name__)
-                self._waker.close()
-                pause()
+                    self._stopping.wait(_STANDBY_SECONDS)
+            except WakesAwayError as error:
+                self._step_back(error)
 
     def stop(self, *, grace_seconds: float = 45.0) -> None:
         """Take no more wakes and let the runs in hand come to a stop of their own."""
         self._stopping.set()
+        self._waker.drain()
         self._pool.join(timeout=grace_seconds)
         self._waker.close()
 
@@ -64,12 +66,21 @@ class Worker:
         while not self._stopping.is_set():
             for wake in self._waker.take(self._pool.free_count()):
                 self._hand_out(wake)
+            self._pause = _FIRST_PAUSE
             if self._stopping.is_set():
                 return
             if self._pool.free_count() == 0:
                 self._pool.wait_available(timeout=1.0)
             else:
                 self._waker.wait()
+
+    def _step_back(self, error: WakesAwayError) -> None:
+        """Close what broke and wait: longer each time, never the same for every worker."""
+        cause = error.__cause__
+        log.warning("worker.wakes_away", error=type(cause or error).__name__, detail=str(error))
+        self._waker.close()
+        self._stopping.wait(self._pause * random.uniform(0.7, 1.3))  # noqa: S311 - spreads load
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 
     def _hand_out(self, wake: Wake) -> None:
         """Give a wake's run a greenlet; a run already in hand is looked at again afterwards."""

@@ -6,7 +6,7 @@ from orchestrator.services.ports.figures import Figures
 from orchestrator.store.connections import Database
 
 _OUTBOX: Final = """
-SELECT count(*) AS pending,
+SELECT count(*) AS pending, count(*) FILTER (WHERE refusals >= 5) AS refused,
        coalesce(extract(epoch FROM parvis_now() - min(created_at)), 0)::float8 AS oldest FROM outbox
 """
 _RUNS: Final = """
@@ -34,11 +34,12 @@ class FigureRows:
     def figures(self) -> Figures:
         """Return the figures as of now."""
         database = self._database
-        outbox = database.one(_OUTBOX) or {"pending": 0, "oldest": 0.0}
+        outbox = database.one(_OUTBOX) or {"pending": 0, "refused": 0, "oldest": 0.0}
         revision = database.one("SELECT max(id) AS id FROM config_revision")
         return Figures(
             outbox_pending=outbox["pending"],
             outbox_oldest_seconds=outbox["oldest"],
+            outbox_refused=outbox["refused"],
             runs={(row["journey"], row["status"]): row["total"] for row in database.all(_RUNS)},
             dead_letters={row["source"]: row["total"] for row in database.all(_DEAD)},
             stuck={row["reason"]: row["total"] for row in database.all(_STUCK)},

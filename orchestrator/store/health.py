@@ -6,6 +6,7 @@ from typing import Final
 
 from orchestrator.store.connections import Database
 from schemas import clock
+from schemas.errors import StoreUnavailableError
 
 _HEALTH: Final = """
 SELECT current_setting('server_version') AS version,
@@ -33,3 +34,11 @@ def server_health(database: Database) -> ServerHealth:
     """Ask the server; works on a database without a single table."""
     row = database.one(_HEALTH) or {}
     return ServerHealth(**{**row, "now": row["now"] + clock.offset()})
+
+
+def answers(database: Database) -> bool:
+    """Tell whether the server answers just now."""
+    try:
+        return database.one("SELECT 1 AS yes") is not None
+    except (StoreUnavailableError, OSError):
+        return False

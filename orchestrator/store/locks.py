@@ -8,6 +8,7 @@ MIGRATIONS: Final = 7_270_930
 CONFIGURATION: Final = 7_270_931
 TIMERS: Final = 7_270_932
 WAKER: Final = 7_270_933
+RELAY: Final = 7_270_934
 
 
 class AdvisoryLock:

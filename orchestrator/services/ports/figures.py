@@ -16,6 +16,7 @@ class Figures:
     stuck: Mapping[str, int]  # profile or reason → stuck runs
     circuits: Mapping[str, str]  # profile → state
     revision: int
+    outbox_refused: int = 0
 
 
 class FigureReader(Protocol):

@@ -1,0 +1,192 @@
+"""Wakes from RabbitMQ: any number of workers, on any hosts, share one queue.
+
+A message is acknowledged when its run parked or ended. What a dead worker held is delivered to another
+one within milliseconds; that, and nothing else, is what "redelivered" tells. While PostgreSQL is away no
+more is asked of the broker and nothing is sent back to it: a message sent round in circles would be
+among the dead within seconds.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from itertools import count
+from typing import Final
+from uuid import UUID
+
+import structlog
+from gevent.event import Event
+
+from orchestrator.broker.connection import Broker
+from orchestrator.broker.consumer import Consumer, Delivery
+from orchestrator.broker.topology import JOURNEY_QUEUE, declare
+from orchestrator.services.ports.waking import Wake, WakesAwayError
+from schemas import clock
+from schemas.errors import BrokerRefusedError, BrokerUnavailableError
+
+log = structlog.get_logger()
+_LEAST_AHEAD, _MOST_AHEAD = 10, 400
+_ASK_SECONDS: Final = 0.5
+
+
+def prefetch_for(greenlets: int) -> int:
+    """Return how many messages a process may hold: twice its greenlets, within reason."""
+    return min(_MOST_AHEAD, max(_LEAST_AHEAD, 2 * greenlets))
+
+
+class BrokerWaker:
+    """The wakes of one worker process (implements ``ports.waking.Waker``)."""
+
+    def __init__(self, broker: Broker, *, prefetch: int, store_answers: Callable[[], bool]) -> None:
+        self._broker = broker
+        self._prefetch = prefetch
+        self._store_answers = store_answers
+        self._consumer: Consumer | None = None
+        self._numbers = count(1)
+        self._tags: dict[int, int] = {}  # wake → delivery tag of the connection we have
+        self._ready: deque[Wake] = deque()
+        self._handed: dict[int, Wake] = {}
+        self._returned: list[Wake] = []
+        self._was_away = False
+        self._asked_at = float("-inf")
+        self._is_draining = False
+        self._stirred = Event()
+
+    def acquire(self) -> bool:
+        """Connect and consume; False while PostgreSQL is away, since we could serve nothing."""
+        if self._consumer is not None and self._consumer.is_alive:
+            return True
+        self.close()
+        if not self._store_answers():
+            return False
+        try:
+            link = self._broker.open("worker")
+            try:
+                declare(link)
+                self._consumer = Consumer(
+                    link,
+                    JOURNEY_QUEUE,
+                    prefetch=self._prefetch,
+                    taken=self._taken,
+                    ended=self._stirred.set,
+                )
+            except BaseException:
+                link.abort()
+                raise
+        except (BrokerUnavailableError, BrokerRefusedError) as error:
+            raise WakesAwayError(str(error)) from error
+        self._is_draining = False
+        return True
+
+    def take(self, most: int) -> list[Wake]:
+        """Return what was delivered and nobody of ours holds yet."""
+        consumer = self._alive()
+        if self._returned and not self._may_go_on(consumer):
+            return []
+        taken = [self._ready.popleft() for _ in range(min(most, len(self._ready)))]
+        self._handed.update((wake.id, wake) for wake in taken)
+        return taken
+
+    def settle(self, wakes: Iterable[int]) -> None:
+        """Acknowledge; a wake of a connection that broke was given to somebody else by now."""
+        for wake in wakes:
+            self._handed.pop(wake, None)
+            tag = self._tags.pop(wake, None)
+            if tag is not None and self._consumer is not None:
+                self._consumer.accept(tag)
+
+    def give_back(self, wakes: Iterable[int]) -> None:
+        """Keep them until PostgreSQL answers; when it does all the time, another worker may try."""
+        held = [self._handed.pop(wake) for wake in wakes if wake in self._handed]
+        if held and self._consumer is not None and not self._is_draining:
+            self._consumer.pause()
+            self._returned += held
+        else:
+            self._send_back(held)
+        self._stirred.set()
+
+    def wait(self, seconds: float = 1.0) -> None:
+        """Wait for a delivery, or for the end of the connection."""
+        if self._returned:
+            seconds = min(seconds, _ASK_SECONDS)
+        elif self._ready:
+            return
+        self._stirred.wait(seconds)
+        self._stirred.clear()
+
+    def drain(self) -> None:
+        """Let others have what we did not hand out, at once."""
+        self._is_draining = True
+        if self._consumer is not None:
+            self._consumer.pause()
+        waiting = [*self._returned, *self._ready]
+        self._returned.clear()
+        self._ready.clear()
+        self._send_back(waiting)
+
+    def close(self) -> None:
+        """Close the connection; the broker delivers again what was not settled."""
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            consumer.close()
+        self._tags.clear()
+        self._ready.clear()
+        self._handed.clear()
+        self._returned.clear()
+
+    def _alive(self) -> Consumer:
+        if self._consumer is None or not self._consumer.is_alive:
+            raise WakesAwayError("The connection to the broker ended.")
+        return self._consumer
+
+    def _may_go_on(self, consumer: Consumer) -> bool:
+        """Look after what was given back; False while PostgreSQL is away."""
+        now = clock.monotonic()
+        if now - self._asked_at < _ASK_SECONDS:
+            return False
+        self._asked_at = now
+        if not self._store_answers():
+            self._was_away = True
+            return False
+        returned, self._returned = self._returned, []
+        if self._was_away:
+            self._ready.extendleft(
+                Wake(id=wake.id, run_id=wake.run_id, redelivered=True) for wake in returned
+            )
+        else:
+            self._send_back(returned)
+        self._was_away = False
+        if not self._is_draining:
+            consumer.resume()
+        return True
+
+    def _send_back(self, wakes: Iterable[Wake]) -> None:
+        for wake in wakes:
+            tag = self._tags.pop(wake.id, None)
+            if tag is not None and self._consumer is not None:
+                self._consumer.return_(tag)
+
+    def _taken(self, delivery: Delivery) -> None:
+        """Take one message in, in the consumer's greenlet."""
+        run_id = run_id_of(delivery.body)
+        consumer = self._consumer
+        if consumer is None or self._is_draining:
+            if consumer is not None:
+                consumer.return_(delivery.tag)
+            return
+        if run_id is None:
+            log.error("waker.undecodable", bytes=len(delivery.body))
+            consumer.reject(delivery.tag)
+            return
+        wake = Wake(id=next(self._numbers), run_id=run_id, redelivered=delivery.redelivered)
+        self._tags[wake.id] = delivery.tag
+        self._ready.append(wake)
+        self._stirred.set()
+
+
+def run_id_of(body: bytes) -> UUID | None:
+    """Return the run a wake names, or None when the body is anything else."""
+    try:
+        text = body.decode("ascii")
+        found = UUID(text)
+    except ValueError:
+        return None
+    return found if str(found) == text else None

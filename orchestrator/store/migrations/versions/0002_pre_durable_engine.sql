@@ -1,0 +1,53 @@
+-- What the durable engine adds. Each part names what it is for.
+
+-- intake: a new run belongs to nobody yet and need not be found by its person ---------------------
+DROP INDEX run_by_citizen;
+CREATE INDEX run_by_citizen ON run(citizen_id, created_at DESC) WHERE citizen_id IS NOT NULL;
+
+-- operations: a replay acts on a set of runs that was frozen when it was planned -------------------
+CREATE TABLE replay(
+  id uuid PRIMARY KEY,
+  act text NOT NULL CHECK (act IN ('retry', 'discard')),
+  selection jsonb NOT NULL,
+  reason text,
+  rate int NOT NULL DEFAULT 10 CHECK (rate BETWEEN 1 AND 200),
+  state text NOT NULL DEFAULT 'planned' CHECK (state IN ('planned', 'running', 'stopped', 'done')),
+  total int NOT NULL,
+  planned_by text NOT NULL,
+  planned_at timestamptz NOT NULL DEFAULT parvis_now(),
+  started_by text,
+  started_at timestamptz,
+  paced_at timestamptz,
+  stopped_by text,
+  stopped_at timestamptz,
+  ended_at timestamptz);
+CREATE INDEX replay_running ON replay(id) WHERE state = 'running';
+
+CREATE TABLE replay_item(
+  replay_id uuid NOT NULL REFERENCES replay(id) ON DELETE CASCADE,
+  run_id uuid NOT NULL,
+  fence bigint NOT NULL,
+  position int NOT NULL,
+  state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'done', 'skipped')),
+  reason text,
+  acted_at timestamptz,
+  PRIMARY KEY (replay_id, run_id));
+CREATE INDEX replay_item_pending ON replay_item(replay_id, position) WHERE state = 'pending';
+
+-- breakers: why a system is not called, who decided it, how far its probes and its return are -------
+ALTER TABLE breaker
+  ADD COLUMN cause text CHECK (cause IN ('outage', 'access', 'hand')),
+  ADD COLUMN actor text,
+  ADD COLUMN version text,
+  ADD COLUMN probes int NOT NULL DEFAULT 0,
+  ADD COLUMN trial_until timestamptz,
+  ADD COLUMN slow_until timestamptz,
+  ADD CONSTRAINT breaker_state CHECK (state IN ('closed', 'open', 'half_open'));
+UPDATE breaker SET cause = 'access' WHERE state = 'open';
+-- an undo that waits for its system is woken with the others
+DROP INDEX run_waiting_for;
+CREATE INDEX run_waiting_for ON run(waiting_for, created_at)
+  WHERE status IN ('waiting_timer', 'compensating') AND waiting_for IS NOT NULL;
+
+-- relay: how often the broker refused a row; the row stays until it is taken ------------------------
+ALTER TABLE outbox ADD COLUMN refusals int NOT NULL DEFAULT 0;
