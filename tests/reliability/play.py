@@ -1,0 +1,533 @@
+"""One seed's world: people, senders, processes, systems, and everything that may be done to them.
+
+Whoever drives it (a seeded schedule, a hypothesis machine) only chooses; what is done and how it is
+judged is here, so that both try the same hub.
+"""
+
+import io
+import json
+import random
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import UTC, timedelta
+from uuid import UUID
+
+import psycopg
+
+from mock_partners.senders import Notice, Sharing, arrival, cloud_event, invent, new_event_id
+from orchestrator.engine.runs import ENDED
+from orchestrator.services.access_codes import Redemption, code_of
+from orchestrator.services.purposes import PARTNER_ARRIVAL, notice_sha256
+from schemas import clock, ids
+from schemas.errors import EventIdReusedError, StoreUnavailableError
+from tests.reliability.broker import Broker
+from tests.reliability.ground import Ground
+from tests.reliability.invariants import BrokenError, Invariants, demand, fail
+from tests.reliability.processes import Process
+from tests.reliability.stage import Parked, Stage, run_until_still
+from tests.reliability.systems import FINAL, GOOD, City, reference_of
+
+CANARY = r"Canarine|\+3363998"
+COMMUNES = {"13055": "koha_marseille", "84129": "drop_sorgues", "13001": "koha_aix"} | {
+    "83050": "koha_draguignan"
+}
+SHARINGS = ((True, "sms"), (True, "sms"), (True, None), (False, "sms"), (False, None))
+NOTICE = Notice(version=PARTNER_ARRIVAL, sha256=str(notice_sha256(PARTNER_ARRIVAL, "fr")))
+ARRIVES, WITHDRAWS = "utility.contract_opened.v1", "contact.withdrawn.v1"
+SENDER = "volt_provence"
+SWEEP_AFTER = timedelta(seconds=130)
+MOST_ROUNDS = 400
+
+
+@dataclass
+class Sent:
+    """One event of a sender, and what the hub said of it."""
+
+    event: dict
+    asked: int = 0
+    is_acknowledged: bool = False
+    message_ids: set[UUID] = field(default_factory=set)
+    run_id: UUID | None = None
+
+    @property
+    def id(self) -> str:
+        return self.event["id"]
+
+    @property
+    def source(self) -> str:
+        return self.event["source"]
+
+    @property
+    def raw(self) -> bytes:
+        return json.dumps(self.event).encode()
+
+
+class Logs:
+    """What every process wrote, read once."""
+
+    def __init__(self) -> None:
+        self.stream = io.StringIO()
+
+    def take(self) -> str:
+        said = self.stream.getvalue()
+        self.stream.seek(0)
+        self.stream.truncate()
+        return said
+
+
+class Play:
+    """The world of one seed."""
+
+    def __init__(self, ground: Ground, chances: random.Random, *, with_broker: bool, logs: Logs):
+        ground.empty()
+        self.ground = ground
+        self.chances = chances
+        self.logs = logs
+        self.stage = Stage()
+        self.broker = Broker(chances) if with_broker else None
+        self.places: frozenset[str] = frozenset()
+        self.invariants = Invariants(ground.looking, CANARY)
+        self.city = City(self._asked, self.invariants.check_basis)
+        self.events: dict[str, Sent] = {}
+        self.workers: list[Process] = []
+        self.web = self._process("web")
+        self.sick: str | None = None
+        self.database_fates: list[tuple[Process, str, int]] = []
+        self.story: list[str] = []
+        self.counts: Counter = Counter()
+        self.faults: list[BaseException] = []
+        self._offset = timedelta()
+        self._numbers = 0
+
+    # --- the ports of the processes ---------------------------------------------------------------
+
+    def reached(self, process: Process, place: str) -> None:
+        """A named point of the product: the schedule may hold the greenlet, or kill the process."""
+        if place in self.places:
+            self.stage.arrive(place, process)
+
+    def fate_of(self, process: Process, _sql: str) -> str | None:
+        """Say what becomes of a statement."""
+        for plan in self.database_fates:
+            victim, fate, skip = plan
+            if victim is process:
+                self.database_fates.remove(plan)
+                if skip:
+                    self.database_fates.append((victim, fate, skip - 1))
+                    return None
+                self.counts[f"database.{fate}"] += 1
+                return fate
+        return None
+
+    def _asked(self, place: str, process: Process, call) -> str | None:
+        told = self.stage.arrive(place, process, call)
+        if place == "partner.asked" and call.profile == self.sick and told == GOOD:
+            return "refused"
+        return told
+
+    # --- what may be done -------------------------------------------------------------------------
+
+    def arrive(self, commune: str, sharing: tuple[bool, str | None]) -> Sent:
+        """A partner announces somebody new."""
+        self._numbers += 1
+        person, channel = sharing
+        newcomer = replace(
+            invent(self.chances),
+            family_name=f"Canarine-{chr(96 + self._numbers % 26 + 1)}",
+            phone=f"+3363998{self.chances.randrange(10_000):04d}",
+            language="fr",
+        )
+        now = clock.utcnow()
+        data = arrival(
+            ARRIVES,
+            commune=commune,
+            newcomer=newcomer,
+            sharing=Sharing(person=person, channel=channel, notice=NOTICE),
+            happened_at=now,
+            collected_by=f"/partners/{SENDER}",
+        )
+        return self._new_event(ARRIVES, data, f"S-{self._numbers}")
+
+    def again(self, known: Sent) -> Sent:
+        """The same sender speaks of the same person in another event."""
+        return self._new_event(ARRIVES, known.event["data"], known.event["subject"])
+
+    def withdraw(self, known: Sent) -> Sent:
+        """A partner passes an opposition on."""
+        purposes = ["library.preregistration", "access_code.delivery"]
+        data = {"purposes": self.chances.choice([purposes, purposes[:1], purposes[1:]])}
+        return self._new_event(WITHDRAWS, data, known.event["subject"])
+
+    def post(self, *events: Sent) -> None:
+        """Send events at the same moment; who gets no answer sends again later."""
+        self.note("post", *(event.id[-6:] for event in events))
+        for event in events:
+            event.asked += 1
+            self.web.do(self._receive, event)
+        run_until_still()
+
+    def post_another_body(self, known: Sent) -> None:
+        """The same id with another body: refused, nothing changes."""
+        self.note("another body", known.id[-6:])
+        other = {**known.event, "data": {**known.event["data"], "commune": "84129"}}
+        if other == known.event:
+            other["data"] = {**other["data"], "commune": "13055"}
+        made = self.web.do(self._receive_other, known, json.dumps(other).encode())
+        run_until_still()
+        assert made.dead or self.web.database.is_away
+
+    def redeem(self, *, times: int = 1) -> None:
+        """Somebody types a code, or several people type it at once: one of them is let in."""
+        rows = self.ground.looking.execute(
+            "SELECT id FROM access_code WHERE redeemed_at IS NULL AND expires_at > parvis_now() "
+            "ORDER BY created_at, id"
+        ).fetchall()
+        if rows:
+            self.redeem_code(self.chances.choice(rows)["id"], times=times)
+
+    def redeem_code(self, code_id: UUID, *, times: int = 1) -> None:
+        self.note("redeem", times)
+        made = [self.web.do(self._redeem, code_id) for _ in range(times)]
+        run_until_still()
+        let_in = sum(job.value is Redemption.REDEEMED for job in made)
+        demand(let_in <= 1, 7, f"{let_in} of {times} parallel redemptions were let in")
+
+    def signal(self, run_id: UUID, name: str, dedup: str, *, times: int = 1) -> None:
+        """A signal comes: early, late, twice, or to a run that never waits for it."""
+        self.note("signal", name, times)
+        for _ in range(times):
+            self.web.do(self._signal, run_id, name, dedup)
+        run_until_still()
+
+    def consent(self, run_id: UUID) -> None:
+        """A person agrees on our page: the record, and the signal to the run."""
+        row = self.ground.looking.execute(
+            "SELECT p.pseudonym FROM run r JOIN pseudonym p ON p.citizen_id = r.citizen_id "
+            "WHERE p.service = 'journal' AND r.id = %s",
+            (run_id,),
+        ).fetchone()
+        if row is None:
+            return
+        self.note("consent")
+        self._record_consent(row["pseudonym"])
+        self.signal(run_id, "consent.given", f"consent:{clock.utcnow().timestamp()}")
+
+    def look(self) -> None:
+        """Waiting workers look for wakes."""
+        waiting = [here for here in self.stage.parked if here.place == "worker.waits"]
+        if waiting:
+            self.stage.let_go(waiting)
+
+    def let_go(self, chosen: list[Parked], told: str | None = None) -> None:
+        """Greenlets go on; calls among them meet their fate."""
+        self.note("go", *(f"{here.place}={told or ''}" for here in chosen))
+        if told in FINAL:
+            self.counts[told] += 1
+        self.stage.let_go(chosen, told)
+
+    def start_worker(self) -> None:
+        made = self._process("worker")
+        self.note("start", made.name)
+        self.workers.append(made)
+        made.start()
+        run_until_still()
+
+    def kill(self, process: Process) -> None:
+        """Kill -9."""
+        self.note("kill", process.name)
+        self.counts["kills"] += 1
+        self.database_fates = [plan for plan in self.database_fates if plan[0] is not process]
+        process.kill()
+        run_until_still()
+        if process is self.web:
+            self.web = self._process("web")
+        else:
+            self.workers.remove(process)
+
+    def turn(self, by: timedelta) -> None:
+        """Turn the clock, of the hub and of its database."""
+        self.note("turn", by)
+        self._offset += by
+        self.ground.cables.turn(self._offset)
+
+    def tick(self) -> None:
+        """Timers and sweeper do their round."""
+        for store in (self.web.runs.wake_due, self.web.runs.sweep_late):
+            self.web.do(self._quietly, store)
+        run_until_still()
+        self.relay()
+
+    def relay(self, *, forgets: bool = False) -> None:
+        """Bring the outbox to the broker; a relay that dies in between publishes twice."""
+        if self.broker is None:
+            return
+        sql = "SELECT id, key FROM outbox WHERE topic = 'wake' ORDER BY id LIMIT 100"
+        rows = self.ground.looking.execute(sql).fetchall()
+        self.broker.publish([row["key"] for row in rows])
+        if rows and not forgets:
+            numbers = [row["id"] for row in rows]
+            self.ground.looking.execute("DELETE FROM outbox WHERE id = ANY(%s)", (numbers,))
+
+    def strike(self, process: Process, fate: str, skip: int) -> None:
+        """One of a process's next statements will fail."""
+        self.note("strike", process.name, fate, skip)
+        self.database_fates.append((process, fate, skip))
+
+    def check(self) -> None:
+        """Hold the world against the invariants."""
+        self.counts["checks"] += 1
+        self.invariants.check(self)
+        if self.faults:
+            raise self.faults[0]
+
+    # --- the end ----------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Mend everything and let time pass: whatever was accepted comes to an end of its own.
+
+        Raises:
+            BrokenError: something did not, or not for a reason that was given.
+        """
+        self._heal()
+        if self.sick is not None:
+            self._run_beside_the_sick()
+            self.sick = None
+        for _ in range(MOST_ROUNDS):
+            if not self._one_round():
+                break
+        else:
+            fail(1, f"no rest after {MOST_ROUNDS} rounds: {self._restless()}")
+        self.check()
+        for run in self._runs():
+            is_over = run["status"] in ENDED or self._may_be_stuck(run)
+            demand(
+                is_over, 1, f"run {run['id']} ended nowhere: {run['status']} {run['error_code']}"
+            )
+
+    def end(self) -> None:
+        """Let go of everything."""
+        for process in [*self.workers, self.web]:
+            process.kill()
+        run_until_still()
+
+    def note(self, *words: object) -> None:
+        self.story.append(" ".join(map(str, words)))
+
+    # --- inside -----------------------------------------------------------------------------------
+
+    def _process(self, name: str) -> Process:
+        return Process(settings=self.ground.settings, play=self, name=name)
+
+    def _new_event(self, kind: str, data: dict, subject: str) -> Sent:
+        now = clock.utcnow()
+        made = cloud_event(
+            kind,
+            data,
+            source=f"/partners/{SENDER}",
+            event_id=new_event_id(self.chances, now),
+            subject=subject,
+            happened_at=now,
+        )
+        self.events[made["id"]] = Sent(event=made)
+        self.counts["attempt"] += 1
+        return self.events[made["id"]]
+
+    def _receive(self, event: Sent) -> None:
+        try:
+            self.web.intake.receive(self.ground.partners[SENDER], event.raw, {})
+        except StoreUnavailableError:
+            self.counts["503"] += 1
+        except Exception as error:  # noqa: BLE001 - a sender may get a 202 or a 503, nothing else
+            self._unexpected("intake", error)
+        else:
+            self.counts["acknowledged"] += not event.is_acknowledged
+            event.is_acknowledged = True
+
+    def _receive_other(self, known: Sent, raw: bytes) -> None:
+        before = self._kept(known)
+        try:
+            self.web.intake.receive(self.ground.partners[SENDER], raw, {})
+        except (EventIdReusedError, StoreUnavailableError):
+            if known.is_acknowledged:
+                demand(self._kept(known) == before, 2, "a refused body changed something")
+        except Exception as error:  # noqa: BLE001 - as above
+            self._unexpected("intake", error)
+        else:
+            if known.is_acknowledged:
+                self._unexpected("intake", BrokenError("invariant 2: another body was accepted"))
+            else:
+                known.event = json.loads(raw)
+                known.is_acknowledged = True
+
+    def _kept(self, known: Sent) -> int:
+        return self.ground.looking.execute(
+            "SELECT count(*) AS n FROM message WHERE source = %s AND event_id = %s",
+            (known.source, known.id),
+        ).fetchone()["n"]
+
+    def _redeem(self, code_id: UUID) -> Redemption | None:
+        code = code_of(self.web.keys, code_id)
+        try:
+            return self.web.codes.redeem(code, session="s", network="n")
+        except (StoreUnavailableError, psycopg.Error):
+            return None
+
+    def _signal(self, run_id: UUID, name: str, dedup: str) -> None:
+        self._quietly(lambda: self.web.runs.signal(run_id, name, dedup=dedup))
+
+    def _quietly(self, act) -> None:
+        """Do what a request or a timer does; a database that is away is borne."""
+        try:
+            act()
+        except (StoreUnavailableError, psycopg.Error):
+            self.counts["borne"] += 1
+
+    def _unexpected(self, where: str, error: Exception) -> None:
+        self.counts["unexpected"] += 1
+        self.faults.append(BrokenError(f"{where}: {type(error).__name__}: {error}"))
+        self.faults[-1].__cause__ = error
+
+    def _record_consent(self, subject_ref: str) -> None:
+        now = clock.utcnow().astimezone(UTC)
+        self.ground.looking.execute(
+            "INSERT INTO consent_record(record_id, subject_ref, controller, purposes, channel, "
+            "recipients, notice_version, notice_sha256, locale, ui_evidence, collected_by, "
+            "event_type, event_time) VALUES (%s, %s, 'ville', %s, 'none', '{}', %s, %s, 'fr', '{}', "
+            "'campaign', 'given', %s)",
+            (
+                ids.uuid7(),
+                subject_ref,
+                ["library.preregistration"],
+                NOTICE.version,
+                NOTICE.sha256,
+                now,
+            ),
+        )
+
+    def _heal(self) -> None:
+        self.note("heal")
+        self.database_fates.clear()
+        if not self.workers:
+            self.start_worker()
+
+    def _one_round(self) -> bool:
+        """Let everything go on once; False when there is nothing left to wait for."""
+        before = self._standing()
+        late = [event for event in self.events.values() if not event.is_acknowledged]
+        if late:
+            self.post(*late)
+        self.tick()
+        self._let_all_go()
+        self.look()
+        self._let_all_go()
+        if self._standing() != before:
+            self.check()
+            return True
+        return self._pass_time()
+
+    def _let_all_go(self) -> None:
+        while moving := [here for here in self.stage.parked if here.place != "worker.waits"]:
+            self.stage.let_go(moving, GOOD)
+
+    def _standing(self) -> tuple:
+        rows = self._runs()
+        open_calls = len(self.stage.parked)
+        return tuple((row["id"], row["fence"], row["status"]) for row in rows), open_calls
+
+    def _runs(self) -> list[dict]:
+        return self.ground.looking.execute("SELECT * FROM run ORDER BY id").fetchall()
+
+    def _pass_time(self) -> bool:
+        """Nothing moves by itself: the next timer, the sweeper, or somebody who comes or does not."""
+        runs = [run for run in self._runs() if run["status"] not in ENDED | {"stuck"}]
+        timed = [
+            run["wake_at"] for run in runs if run["status"] in {"waiting_timer", "compensating"}
+        ]
+        now = clock.utcnow()
+        if any(timed):
+            self.turn(max(timedelta(), min(filter(None, timed)) - now) + timedelta(seconds=1))
+            return True
+        if any(run["status"] in {"ready", "compensating"} for run in runs):
+            self.turn(SWEEP_AFTER)
+            return True
+        if not runs:
+            return False
+        self._decide(self.chances.choice(runs), now)
+        return True
+
+    def _decide(self, run: dict, now) -> None:
+        """Somebody comes with the code, agrees, or nobody ever does."""
+        row = self.ground.looking.execute(
+            "SELECT id FROM access_code WHERE run_id = %s AND redeemed_at IS NULL "
+            "AND expires_at > parvis_now()",
+            (run["id"],),
+        ).fetchone()
+        if self.chances.random() < 0.6 and run["waiting_for"] == "access_code.redeemed" and row:
+            self.redeem_code(row["id"])
+        elif self.chances.random() < 0.5 and run["waiting_for"] == "consent.given":
+            self.consent(run["id"])
+        else:
+            self.turn(max(timedelta(), run["wake_at"] - now) + timedelta(seconds=1))
+
+    def _run_beside_the_sick(self) -> None:
+        """While one system stays down, everybody else's runs go on as if nothing was."""
+        for _ in range(6):
+            while True:
+                before = self._standing()
+                self.tick()
+                self._let_all_go()
+                self.look()
+                self._let_all_go()
+                if self._standing() == before:
+                    break
+            self.check()
+            self.turn(timedelta(minutes=17))
+        self.tick()
+        self._let_all_go()
+        for run in self._runs():
+            if run["status"] in {"ready", "waiting_timer"} and not self._needs_the_sick(run):
+                fail(9, f"run {run['id']} stands still beside a sick {self.sick}")
+
+    def _needs_the_sick(self, run: dict) -> bool:
+        row = self.ground.looking.execute(
+            "SELECT error->>'profile' AS profile FROM step WHERE run_id = %s ORDER BY seq DESC LIMIT 1",
+            (run["id"],),
+        ).fetchone()
+        return row is not None and row["profile"] == self.sick
+
+    def _may_be_stuck(self, run: dict) -> bool:
+        """A run is put aside only for what really happened to it."""
+        mine = [
+            fate
+            for system in self.city.systems.values()
+            for call, fate in system.calls
+            if call.run_id == run["id"]
+        ]
+        reasons = {
+            "rejected": "rejected" in mine or self._lost_its_record(run),
+            "contract_broken": "garbage" in mine,
+            "retries_exhausted": len([fate for fate in mine if fate != GOOD]) > 1
+            or self.counts["database.after"] + self.counts["database.before"] > 0,
+            "recoveries": self.counts["sweeps"] > 0 or self._offset > timedelta(minutes=10),
+        }
+        return run["status"] == "stuck" and reasons.get(run["error_code"], False)
+
+    def _lost_its_record(self, run: dict) -> bool:
+        """An activation that finds no record any more is refused for good, rightly."""
+        return any(
+            call.run_id == run["id"]
+            and call.operation == "activate"
+            and not system.held[reference_of(call)]
+            for system in self.city.systems.values()
+            for call, _ in system.calls
+        )
+
+    def _restless(self) -> list[tuple]:
+        return [
+            (str(run["id"]), run["status"], run["waiting_for"], str(run["wake_at"]))
+            for run in self._runs()
+            if run["status"] not in ENDED
+        ]
+
+
+__all__ = ["CANARY", "COMMUNES", "SHARINGS", "Logs", "Play", "Sent"]

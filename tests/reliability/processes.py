@@ -1,0 +1,117 @@
+"""Processes of the hub inside the test's own: wired by the product, killed and started at will."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import gevent
+
+from orchestrator.runtime.gateway import Gateway
+from orchestrator.runtime.worker import Worker
+from orchestrator.services.access_codes import AccessCodes
+from orchestrator.store.library import AccessCodeTable, AttemptCounters
+from orchestrator.store.waker import EmbeddedWaker
+from parvis import wsgi
+from parvis.bootstrap import Hub
+from tests.reliability.broker import Consumer, Steps
+from tests.reliability.cables import StagedDatabase
+from tests.reliability.stage import KilledError
+
+GREENLETS = 16
+
+
+class Quiet:
+    """A notifier nobody hears: the schedule says when a process looks."""
+
+    def poke(self) -> None:
+        """Nothing: a lost notice costs a poll, never a wake."""
+
+
+@dataclass(frozen=True, eq=False)
+class Process(Hub):
+    """One process: the hub's own wiring, with the database, the systems and time in our hands."""
+
+    play: object = field(kw_only=True)
+    name: str = field(kw_only=True)
+
+    @cached_property
+    def database(self):
+        return StagedDatabase(self.play.ground.cables, lambda sql: self.play.fate_of(self, sql))
+
+    @cached_property
+    def notifier(self):
+        return Quiet()
+
+    @cached_property
+    def meter(self):
+        return self.play.ground.meter
+
+    @cached_property
+    def offer(self):
+        return self.play.ground.offer
+
+    @cached_property
+    def gateway(self):
+        return Gateway(
+            secrets=self.secrets,
+            breakers=self.breakers,
+            share=GREENLETS,
+            opening=self.play.city.opening(self),
+        )
+
+    @cached_property
+    def fault(self):
+        return lambda place: self.play.reached(self, place)
+
+    @cached_property
+    def waker(self):
+        broker = self.play.broker
+        return EmbeddedWaker(self.database) if broker is None else Consumer(broker)
+
+    @cached_property
+    def worker(self):
+        return Worker(
+            waker=Steps(self.waker, self.play.stage, self),
+            executor=self.executor,
+            greenlets=GREENLETS,
+            fault=self.fault,
+        )
+
+    @cached_property
+    def intake(self):
+        return wsgi._intake(self)
+
+    @cached_property
+    def codes(self):
+        return AccessCodes(
+            rows=AccessCodeTable(database=self.database, poke=self.notifier.poke),
+            attempts=AttemptCounters(database=self.database),
+            keys=self.keys,
+        )
+
+    @cached_property
+    def greenlets(self) -> list:
+        return []
+
+    def start(self) -> None:
+        """Begin to work."""
+        self.greenlets.append(gevent.spawn(self.worker.run))
+
+    def do(self, function, *arguments):
+        """Do something in a greenlet of this process; returns the greenlet."""
+        made = gevent.spawn(function, *arguments)
+        self.greenlets.append(made)
+        return made
+
+    def kill(self) -> None:
+        """End at once, as kill -9 does: no statement, no answer, no last word."""
+        self.database.cut()
+        mine = [*self.greenlets]
+        if "worker" in self.__dict__:
+            mine += list(self.worker._pool.greenlets)
+        if "committer" in self.__dict__ and self.committer._greenlet is not None:
+            mine.append(self.committer._greenlet)
+        self.database.is_away = True
+        gevent.killall(mine, exception=KilledError, block=True, timeout=5)
+        self.database.cut()
+        if self.play.broker is not None:
+            self.waker.close()
