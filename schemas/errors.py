@@ -57,6 +57,22 @@ class StoreUnavailableError(ParvisError):
     retry_after = 5
 
 
+class BrokerUnavailableError(ParvisError):
+    """RabbitMQ cannot be reached or broke off: what was not confirmed stays in the outbox."""
+
+    recovery = Recovery.RETRY
+    status = 503
+    slug = "unavailable"
+    title = "RabbitMQ ne répond pas : les messages attendent dans la base, rien n'est perdu."
+
+
+class BrokerRefusedError(ConfigurationError):
+    """RabbitMQ answers and refuses us: a person must mend its settings or ours."""
+
+    recovery = Recovery.PAUSE
+    title = "RabbitMQ refuse ce que Parvis demande."
+
+
 # --- a system of the city or a gateway ---------------------------------------------------------
 
 
@@ -94,6 +110,14 @@ class PartnerUnavailableError(PartnerError):
 
 class PartnerThrottledError(PartnerUnavailableError):
     """The system asks us to slow down."""
+
+
+class PartnerBusyError(PartnerThrottledError):
+    """We already hold our whole share of calls to the system: nothing was sent."""
+
+
+class PartnerAwaitedError(PartnerUnavailableError):
+    """The system's breaker is open, or it asked for a pause: nothing was sent, the run waits."""
 
 
 class PartnerMisconfiguredError(PartnerError):
@@ -237,6 +261,12 @@ class NotFoundError(RequestError):
     title = "Cette ressource n'existe pas."
 
 
+class RunUnknownError(NotFoundError):
+    """No such run."""
+
+    title = "Cette exécution n'existe pas."
+
+
 class MethodNotAllowedError(RequestError):
     """This address does not know the method; ``allowed`` are those it knows."""
 
@@ -265,6 +295,18 @@ class ConflictError(RequestError):
     title = "L'état actuel ne permet pas cette action."
 
 
+class RunStateError(ConflictError):
+    """The run's state does not allow this act."""
+
+    title = "L'état de cette exécution ne permet pas cet acte."
+
+
+class RunKeyHeldError(ConflictError):
+    """Another run with the same key is under way."""
+
+    title = "Une autre exécution porte la même clé et n'est pas finie."
+
+
 class IdempotencyKeyInFlightError(ConflictError):
     """A request is outstanding for this Idempotency-Key."""
 
@@ -278,6 +320,12 @@ class GoneError(RequestError):
     status = 410
     slug = "gone"
     title = "Cette ressource n'est plus disponible."
+
+
+class RunErasedError(GoneError):
+    """What the run was told is no longer readable: it was erased or its time is over."""
+
+    title = "Ce que cette exécution avait reçu est effacé : elle ne peut pas recommencer."
 
 
 class PayloadTooLargeError(RequestError):
@@ -311,6 +359,22 @@ class InvalidPayloadError(RequestError):
     ) -> None:
         super().__init__(slug=slug)
         self.errors = errors
+
+
+class ReasonMissingError(RequestError):
+    """The act needs a reason, in a few words."""
+
+    status = 422
+    slug = "invalid-data"
+    title = "Cet acte demande un motif."
+
+
+class NothingSelectedError(RequestError):
+    """The selection holds nothing: nothing was planned."""
+
+    status = 422
+    slug = "invalid-data"
+    title = "Rien ne correspond à cette sélection : rien n'a été fait."
 
 
 class EventIdReusedError(RequestError):
