@@ -139,6 +139,31 @@ class SignalConsumed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccessCodeRevoked:
+    """An access code opens nothing any more."""
+
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskOpened:
+    """A person must look at the run; ``decisions`` are separated by a blank."""
+
+    id: UUID
+    step: str
+    kind: str
+    question: str
+    decisions: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TasksClosed:
+    """Nobody need decide any more: the run went on without."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeMade:
     """One exchange with a system, made by a step (sealed by the store)."""
 
@@ -159,5 +184,8 @@ Effect = (
     | AccessCodeIssued
     | NotificationSent
     | SignalConsumed
+    | AccessCodeRevoked
+    | TaskOpened
+    | TasksClosed
     | ExchangeMade
 )

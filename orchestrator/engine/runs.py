@@ -12,6 +12,17 @@ from orchestrator.engine.journey import Start
 LEASE: Final = timedelta(seconds=120)
 ENDED: Final = frozenset({"done", "failed", "compensated", "cancelled"})
 WAITING: Final = frozenset({"waiting_timer", "waiting_signal", "waiting_human"})
+IN_HAND: Final = frozenset({"ready", "compensating"})
+FAULTS: Final = frozenset(
+    {"retries_exhausted", "rejected", "contract_broken", "recoveries", "undo_failed"}
+    | {"version_unknown", "outcome_unknown"}
+)
+"""The ``error_code`` of runs put aside; any other one is how a journey says that a run ended."""
+UNDO: Final = ":undo"
+"""What a step's name ends with in the row of its undo, and its key in the call that undoes it."""
+CHILDREN_ENDED: Final = "children.ended"
+CHILDREN_DONE: Final = "children.done"
+"""What a parent waits for: that all children ended, or that all did well (the first bad end wakes)."""
 MOVES: Final[Mapping[str, frozenset[str]]] = {
     "ready": frozenset({"ready", "compensating", "stuck", "failed", "done", "cancelled"} | WAITING),
     "waiting_timer": frozenset({"ready", "compensating", "stuck"}),
@@ -34,19 +45,26 @@ class LoggedStep:
     name: str
     outcome: str
     output: Mapping[str, Any] | None
+    actor: str = "worker"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSignal:
-    """A signal that no wait has taken yet."""
+    """A signal that no wait has taken yet; ``decision`` is a person's, when it tells one."""
 
     id: UUID
     name: str
+    decision: str | None = None
+    payload: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A run as one read of the store gives it."""
+    """A run as one read of the store gives it.
+
+    ``pivoted`` says that it did something that cannot be taken back: it only goes forward.
+    ``effect_of`` is the run whose id its idempotency keys bear, when it is not its own.
+    """
 
     id: UUID
     journey: str
@@ -64,15 +82,36 @@ class Run:
     start: Start
     log: tuple[LoggedStep, ...]
     pending: tuple[StoredSignal, ...]
+    wake_at: datetime | None = None
+    error_code: str | None = None
+    cancel_asked: bool = False
+    pivoted: bool = False
+    open_children: int = 0
+    parent_id: UUID | None = None
+    effect_of: UUID | None = None
 
     def outputs(self) -> dict[str, Mapping[str, Any]]:
         """Return the outputs of the steps that were done, by name."""
         return {row.name: row.output or {} for row in self.log if row.outcome == "ok"}
 
     def failures(self, step_name: str) -> int:
-        """Return how many counted tries of a step failed."""
+        """Return how many counted tries of a step failed since a person last took care of the run."""
         failed = {"error", "timeout", "unknown"}
-        return sum(row.name == step_name and row.outcome in failed for row in self.log)
+        count = 0
+        for row in self.log:
+            if row.actor != "worker":
+                count = 0
+            elif row.name == step_name and row.outcome in failed:
+                count += 1
+        return count
+
+    def key(self, step_name: str) -> str:
+        """Return the idempotency key of a step, the same for every attempt."""
+        return f"{self.effect_of or self.id}:{step_name}"
+
+    def signal(self, name: str) -> StoredSignal | None:
+        """Return the oldest signal of a name that no wait has taken."""
+        return next((stored for stored in self.pending if stored.name == name), None)
 
     def attempts(self, step_name: str) -> int:
         """Return how many rows the log holds for a step, deferred ones included."""
@@ -81,7 +120,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """One move of a run with the step row that explains it, written in one fenced statement."""
+    """One move of a run with the step row that explains it, written in one fenced statement.
+
+    ``pivot`` says that from now on the run only goes forward; ``parent_id`` is given with the move
+    that ends a child, whose parent is told in the same statement.
+    """
 
     run_id: UUID
     fence: int
@@ -101,11 +144,28 @@ class Transition:
     citizen_id: UUID | None = None
     data_key_id: UUID | None = None
     effects: tuple[Effect, ...] = field(default_factory=tuple)
+    pivot: bool = False
+    parent_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What a person is asked: ``question`` is the key of the sentence, ``decisions`` the answers."""
+
+    id: UUID
+    step: str
+    kind: str
+    question: str
+    decisions: tuple[str, ...]
+    due_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Park:
-    """A run that waits for a signal; refused when one came meanwhile."""
+    """A run that waits for a signal, a time or a person; refused when a signal came meanwhile.
+
+    A ``task`` is opened with it; one that is open already for that step is marked as overdue.
+    """
 
     run_id: UUID
     fence: int
@@ -113,3 +173,42 @@ class Park:
     to: str
     waiting_for: str
     wake_at: datetime | None
+    task: Task | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Child:
+    """A run to start for a parent: ``item`` tells it from its brothers."""
+
+    id: UUID
+    item: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spawn:
+    """The children of a step, started in the statement that lets their parent wait for them."""
+
+    run_id: UUID
+    fence: int
+    step: str
+    journey: str
+    version: int
+    waiting_for: str
+    children: tuple[Child, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildEnd:
+    """What became of a child, or its status while it is under way; ``output`` is its last step's."""
+
+    id: UUID
+    item: str
+    status: str
+    error_code: str | None
+    output: Mapping[str, Any] | None
+
+
+def child_key(parent_id: UUID, step: str, item: str = "") -> str:
+    """Return the key of a child's run."""
+    return f"{parent_id}:{step}:{item}"

@@ -51,3 +51,26 @@ CREATE INDEX run_waiting_for ON run(waiting_for, created_at)
 
 -- relay: how often the broker refused a row; the row stays until it is taken ------------------------
 ALTER TABLE outbox ADD COLUMN refusals int NOT NULL DEFAULT 0;
+
+-- runs: keys of a fork with the same effect, runs that only go forward, decisions of people ---------
+ALTER TABLE run ADD COLUMN effect_of uuid, ADD COLUMN pivoted boolean NOT NULL DEFAULT false;
+COMMENT ON COLUMN run.effect_of IS 'The run whose id makes the idempotency keys; its own when null.';
+COMMENT ON COLUMN run.pivoted IS 'It did something that cannot be taken back.';
+ALTER TABLE signal ADD COLUMN decision text;
+
+CREATE TABLE human_task(
+  id uuid PRIMARY KEY,
+  run_id uuid NOT NULL,
+  step text NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('decision', 'step_failed', 'undo_failed')),
+  question text NOT NULL,
+  decisions text[] NOT NULL,
+  opened_at timestamptz NOT NULL DEFAULT parvis_now(),
+  due_at timestamptz,
+  overdue_at timestamptz,
+  closed_at timestamptz,
+  decision text,
+  decided_by text);
+CREATE UNIQUE INDEX human_task_one_open ON human_task(run_id, step) WHERE closed_at IS NULL;
+CREATE INDEX human_task_open ON human_task(opened_at, id) WHERE closed_at IS NULL;
+CREATE INDEX human_task_by_run ON human_task(run_id);

@@ -1,0 +1,15 @@
+"""What the durable engine adds: undo, children, people's decisions, repairs, replays."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add it; the SQL stands beside, as written."""
+    op.execute(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))
