@@ -55,6 +55,7 @@ class Settings:
     public_url: str
     bind: str
     web_processes: int
+    drain_seconds: int
     requests_per_minute: int
     greenlets: int
     metrics_port: int | None
@@ -158,15 +159,20 @@ class _Reader:
         self.faults.append(f"{name} doit valoir {' ou '.join(choices)}.")
         return choices[0]
 
-    def integer(self, name: str, default: int | None, *, most: int) -> int | None:
-        """Return a whole number from 1 to ``most``."""
+    def integer(self, name: str, default: int | None, *, most: int, least: int = 1) -> int | None:
+        """Return a whole number from ``least`` to ``most``."""
         value = self.text(name, "")
         if not value:
             return default
-        if value.isascii() and value.isdigit() and 1 <= int(value) <= most:
+        if value.isascii() and value.isdigit() and least <= int(value) <= most:
             return int(value)
-        self.faults.append(f"{name} doit être un nombre entier de 1 à {most}.")
+        self.faults.append(f"{name} doit être un nombre entier de {least} à {most}.")
         return default
+
+    def drain_seconds(self) -> int | None:
+        """Return how long a web process that stops serves on: behind nothing, not at all."""
+        is_demo = self._environ.get("PARVIS_MODE") == Mode.DEMO
+        return self.integer("PARVIS_DRAIN_SECONDS", 0 if is_demo else 5, most=20, least=0)
 
     def database_url(self) -> str:
         """Return the address of PostgreSQL."""
@@ -282,6 +288,7 @@ NAMES: Final[Mapping[str, str]] = {
     "PARVIS_PUBLIC_URL": "donnez l'adresse que les gens utilisent, https://…",
     "PARVIS_BIND": "adresse:port d'écoute du serveur web",
     "PARVIS_WEB_PROCESSES": "nombre de processus web",
+    "PARVIS_DRAIN_SECONDS": "secondes où un serveur web qui s'arrête sert encore",
     "PARVIS_REQUESTS_PER_MINUTE": "requêtes signées par minute et par partenaire",
     "PARVIS_GREENLETS": "parcours menés de front par un processus de travail",
     "PARVIS_METRICS_PORT": "port des mesures",
@@ -299,6 +306,7 @@ _READERS: Final[Mapping[str, Callable[[_Reader], Any]]] = {
     "public_url": _Reader.public_url,
     "bind": lambda reader: reader.address("PARVIS_BIND", "127.0.0.1:8000"),
     "web_processes": lambda reader: reader.integer("PARVIS_WEB_PROCESSES", 2, most=64),
+    "drain_seconds": _Reader.drain_seconds,
     "requests_per_minute": lambda reader: reader.integer(
         "PARVIS_REQUESTS_PER_MINUTE", 6000, most=100_000_000
     ),

@@ -17,7 +17,7 @@ from orchestrator.services.offer import LiveOffer, Offer
 from orchestrator.services.partner_keys import PartnerKeys
 from orchestrator.services.placements import Placements
 from orchestrator.services.rate_limits import RateLimits, RatePolicy
-from orchestrator.services.readiness import Readiness
+from orchestrator.services.readiness import STOPPING, Readiness, Stopping
 from orchestrator.services.run_views import RunViews
 from orchestrator.services.signups import Signups
 from orchestrator.services.snapshots import Snapshot
@@ -66,7 +66,9 @@ def create_app(hub: Hub) -> Flask:
     )
     app.register_blueprint(citizen.create_blueprint(_citizen_services(hub, intake)))
     app.register_blueprint(console.create_blueprint(_console_services(hub)))
-    install_api(app, _api_services(hub, intake))
+    stopping = Stopping(notice_seconds=hub.settings.drain_seconds)
+    app.extensions[STOPPING] = stopping
+    install_api(app, _api_services(hub, intake, stopping))
     return app
 
 
@@ -83,11 +85,12 @@ def _intake(hub: Hub) -> Intake:
     )
 
 
-def _api_services(hub: Hub, intake: Intake) -> ApiServices:
+def _api_services(hub: Hub, intake: Intake, stopping: Stopping) -> ApiServices:
     readiness = Readiness(
         store=ReadinessRows(hub.database),
         head=migrate.head(),
         versions=tuple(journeys.all_journeys()),
+        stopping=stopping,
     )
     face = PartnerFace(
         intake=intake,

@@ -5,12 +5,26 @@ Liveness asks none of this: a database that is away must not start a storm of re
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import Final
 
 from orchestrator.services.ports.readiness import ReadinessStore
 from orchestrator.services.snapshots import Snapshot
 from schemas.errors import StoreUnavailableError
 
+STOPPING: Final = "parvis.stopping"  # where an application keeps its ``Stopping``
 _VERSIONS_RENEW, _VERSIONS_OLDEST = 10.0, 30.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Stopping:
+    """Whether this process was asked to stop, and how long it still serves after saying so."""
+
+    notice_seconds: float = 0.0
+    is_asked: bool = False
+
+    def ask(self) -> None:
+        """Turn readiness false: nobody should send requests here any more."""
+        self.is_asked = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +34,7 @@ class Readiness:
     store: ReadinessStore
     head: str
     versions: Collection[tuple[str, int]]
+    stopping: Stopping = field(default_factory=Stopping)
     _under_way: Snapshot[Collection[tuple[str, int]]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -30,6 +45,8 @@ class Readiness:
 
     def faults(self) -> tuple[str, ...]:
         """Return what is missing, in French; nothing when ready."""
+        if self.stopping.is_asked:
+            return ("Ce processus s'arrête.",)
         try:
             revision, under_way = self.store.revision(), self._under_way.get()
         except StoreUnavailableError:

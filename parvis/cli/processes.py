@@ -1,4 +1,4 @@
-"""The processes: web server, worker, demonstration."""
+"""The processes: web server, workers, scheduler, demonstration."""
 
 import os
 import sys
@@ -26,11 +26,40 @@ def serve(session: Session) -> None:
 
 
 @click.command(cls=FrenchCommand)
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 64),
+    default=1,
+    metavar="N",
+    help="Processus de travail, gardés en vie par un petit parent (par défaut : 1).",
+)
+@click.option(
+    "--greenlets",
+    type=click.IntRange(1, 2000),
+    metavar="M",
+    help="Parcours menés de front par processus (par défaut : PARVIS_GREENLETS).",
+)
+@click.option(
+    "--no-timers", "keeps_no_time", is_flag=True, help="Laisse l'heure à « parvis scheduler »."
+)
 @session
-def worker(session: Session) -> None:
+def worker(session: Session, *, processes: int, greenlets: int | None, keeps_no_time: bool) -> None:
     """Fait avancer les parcours (jusqu'à l'arrêt)."""
     _check(session)
-    _become("-m", "parvis.worker")
+    if greenlets is not None:
+        os.environ["PARVIS_GREENLETS"] = str(greenlets)
+    arguments = ["--no-timers"] if keeps_no_time else []
+    if processes == 1:
+        _become("-m", "parvis.worker", *arguments)
+    _become("-m", "parvis.workers", str(processes), *arguments)
+
+
+@click.command(cls=FrenchCommand)
+@session
+def scheduler(session: Session) -> None:
+    """Tient l'heure : minuteries, reprises, entretien (jusqu'à l'arrêt)."""
+    _check(session)
+    _become("-m", "parvis.scheduler")
 
 
 @click.command(cls=FrenchCommand)
@@ -61,4 +90,4 @@ def _become(*arguments: str) -> None:
     os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - no shell, fixed programs
 
 
-COMMANDS = (serve, worker, demo)
+COMMANDS = (serve, worker, scheduler, demo)
