@@ -105,9 +105,9 @@ class RabbitNode:
         end = time.monotonic() + seconds
         while not self.speaks():
             if self._process is None or self._process.poll() is not None:
-                raise RuntimeError(f"RabbitMQ ended at its start:\n{self.last_words()}")
+                raise RuntimeError("RabbitMQ ended at its start:\n" + self.last_words())
             if time.monotonic() > end:
-                raise RuntimeError(f"RabbitMQ does not answer:\n{self.last_words()}")
+                raise RuntimeError("RabbitMQ does not answer:\n" + self.last_words())
             time.sleep(0.1)
 
     def speaks(self) -> bool:
