@@ -1,7 +1,8 @@
 """The committer: one greenlet per process writes what many greenlets have to write, together.
 
 It takes everything that waits (at most 64 rows), groups it by batch, runs one statement and one
-commit per batch and hands each row its own outcome. At idle a batch is one row. When a statement
+commit per batch and hands each row its own outcome. At idle a batch is one row and waits for
+nothing; after a shared commit it lets the rows that are about to come in gather. When a statement
 fails as a whole it is replayed row by row, so one bad row harms nobody else. A lost connection is
 no bad row: every waiter learns that the outcome is unknown and the next batch reconnects.
 """
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from orchestrator.store.connections import Connection, Database
 
 MOST_ROWS = 64
+GATHERING_SECONDS = 0.0005
 
 
 class CommitUnknownError(StoreUnavailableError):
@@ -60,7 +62,10 @@ class Committer:
         return outcome.get()
 
     def _loop(self) -> None:
+        taken: list[tuple[Batch, Any, AsyncResult[Any]]] = []
         while True:
+            if len(taken) > 1:  # busy: who is about to ask shares this commit
+                gevent.sleep(GATHERING_SECONDS)
             taken = [self._waiting.get()]
             while not self._waiting.empty() and len(taken) < MOST_ROWS:
                 taken.append(self._waiting.get())

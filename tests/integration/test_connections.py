@@ -7,7 +7,7 @@ from orchestrator.store.locks import TIMERS, AdvisoryLock
 
 pytestmark = pytest.mark.postgres
 END_OTHERS = """
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
  WHERE datname = current_database() AND pid <> pg_backend_pid()"""
 
 
