@@ -35,24 +35,32 @@ class DeadLetterKeeper:
         self._rows = rows
         self._arrived: deque[Delivery] = deque()
         self._stirred = Event()
-        self._stopping = Event()
+        self._pause = _FIRST_PAUSE
+        self._stopping, self._ended = Event(), Event()
+        self._ended.set()
 
     def run(self) -> None:
         """Work until ``stop``; survives a broker or a database that goes away."""
-        pause = _FIRST_PAUSE
-        while not self._stopping.is_set():
-            try:
-                self._serve()
-                pause = _FIRST_PAUSE
-            except _AWAY as error:
-                log.warning("dead_letters.away", error=type(error).__name__)
-                self._stopping.wait(pause * random.uniform(0.7, 1.3))  # noqa: S311 - spreads load
-                pause = min(2 * pause, _LONGEST_PAUSE)
+        self._ended.clear()
+        try:
+            while not self._stopping.is_set():
+                self._work()
+        finally:
+            self._ended.set()
 
-    def stop(self) -> None:
+    def stop(self, *, grace_seconds: float = 6.0) -> None:
         """End after the message in hand."""
         self._stopping.set()
         self._stirred.set()
+        self._ended.wait(grace_seconds)
+
+    def _work(self) -> None:
+        try:
+            self._serve()
+        except _AWAY as error:
+            log.warning("dead_letters.away", error=type(error).__name__)
+            self._stopping.wait(self._pause * random.uniform(0.7, 1.3))  # noqa: S311 - spreads load
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 
     def _serve(self) -> None:
         self._arrived.clear()
@@ -70,6 +78,7 @@ class DeadLetterKeeper:
                 if not consumer.is_alive:
                     raise BrokerUnavailableError
                 self._keep(consumer)
+                self._pause = _FIRST_PAUSE
                 self._stirred.wait(1.0)
                 self._stirred.clear()
         finally:

@@ -60,27 +60,36 @@ class Relay:
         self._publisher = publisher
         self._meter = meter
         self._fault = fault
-        self._stopping = Event()
+        self._stopping, self._ended = Event(), Event()
         self._resting: dict[str, float] = {}  # topic → until when
         self._pause = _FIRST_PAUSE
         self._is_active = False
+        self._ended.set()
 
     def run(self) -> None:
         """Work until ``stop``; survives a database and a broker that go away."""
-        while not self._stopping.is_set():
-            try:
-                if self._outbox.acquire():
-                    self._serve()
-                else:
-                    self._stopping.wait(_STANDBY_SECONDS)
-            except _AWAY as error:
-                self._step_back(error)
-        self._publisher.close()
-        self._outbox.close()
+        self._ended.clear()
+        try:
+            while not self._stopping.is_set():
+                self._work()
+        finally:
+            self._publisher.close()
+            self._outbox.close()
+            self._ended.set()
 
-    def stop(self) -> None:
-        """End after the window in hand."""
+    def stop(self, *, grace_seconds: float = 12.0) -> None:
+        """End after the window in hand, which has a deadline of its own."""
         self._stopping.set()
+        self._ended.wait(grace_seconds)
+
+    def _work(self) -> None:
+        try:
+            if self._outbox.acquire():
+                self._serve()
+            else:
+                self._stopping.wait(_STANDBY_SECONDS)
+        except _AWAY as error:
+            self._step_back(error)
 
     def _serve(self) -> None:
         if not self._is_active:

@@ -1,7 +1,7 @@
 """The commands put together, and what each exit code means.
 
-0 done, 1 refused or not well, 2 mistyped, 69 the database does not answer, 78 the configuration is
-wrong, 130 interrupted.
+0 done, 1 refused or not well, 2 mistyped, 69 the database or the broker does not answer, 78 the
+configuration is wrong, 130 interrupted.
 """
 
 import sys
@@ -9,13 +9,20 @@ from collections.abc import Sequence
 
 import click
 
-from parvis.cli import city, ground, partners, processes, secrets, staff
+from parvis.cli import broker, city, ground, partners, processes, secrets, staff
 from parvis.cli.context import Session
 from parvis.cli.french import FrenchGroup, sentence
 from parvis.metrics import running_version
-from schemas.errors import ConfigurationError, ParvisError, StoreUnavailableError
+from schemas.errors import (
+    BrokerRefusedError,
+    BrokerUnavailableError,
+    ConfigurationError,
+    ParvisError,
+    StoreUnavailableError,
+)
 
 DONE, REFUSED, MISTYPED, UNAVAILABLE, MISCONFIGURED, INTERRUPTED = 0, 1, 2, 69, 78, 130
+_BROKER_AWAY = "RabbitMQ ne répond pas : vérifiez PARVIS_BROKER_URL et le serveur."
 _AWAY = "La base de données ne répond pas : vérifiez PARVIS_DATABASE_URL et le serveur."
 
 
@@ -33,7 +40,7 @@ def cli(context: click.Context) -> None:
     context.call_on_close(context.obj.close)
 
 
-for part in (processes, ground, city, partners, secrets, staff):
+for part in (processes, broker, ground, city, partners, secrets, staff):
     for command in part.COMMANDS:
         cli.add_command(command)
 
@@ -52,10 +59,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _explained(error: BaseException) -> tuple[int, tuple[str, ...]]:
     match error:
+        case BrokerRefusedError():
+            return MISCONFIGURED, error.faults
         case ConfigurationError():
             return MISCONFIGURED, (error.title, *error.faults)
         case StoreUnavailableError():
             return UNAVAILABLE, (_AWAY,)
+        case BrokerUnavailableError():
+            return UNAVAILABLE, (_BROKER_AWAY,)
         case ParvisError():
             return REFUSED, (error.title, str(error))
         case click.ClickException():
