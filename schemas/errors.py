@@ -261,6 +261,12 @@ class NotFoundError(RequestError):
     title = "Cette ressource n'existe pas."
 
 
+class JourneyUnknownError(NotFoundError):
+    """No such journey, or no such version of it."""
+
+    title = "Ce parcours n'existe pas, ou pas à cette version."
+
+
 class RunUnknownError(NotFoundError):
     """No such run."""
 
@@ -299,6 +305,12 @@ class RunStateError(ConflictError):
     """The run's state does not allow this act."""
 
     title = "L'état de cette exécution ne permet pas cet acte."
+
+
+class VersionMoveError(ConflictError):
+    """Runs cannot be moved from the one version to the other."""
+
+    title = "Cette migration est impossible."
 
 
 class RunKeyHeldError(ConflictError):
