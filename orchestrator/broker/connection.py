@@ -149,7 +149,7 @@ class Link:
         with self.speaking(), within(deadline + CONNECT_SECONDS):
             self._raw = described.transport.establish_connection()
             # a publish would otherwise read first, with no wait at all, and spin on half a frame
-            self._raw.client_properties["capabilities"]["connection.blocked"] = False
+            self._raw.client_properties.setdefault("capabilities", {})["connection.blocked"] = False
             self._raw.sock.settimeout(deadline)
 
     @contextmanager
@@ -166,15 +166,15 @@ class Link:
 
     def channel(self) -> Channel:
         """Open a channel."""
-        return self._raw.channel()
+        return self._alive().channel()
 
     def fileno(self) -> int:
         """Return the number of the socket, to be watched."""
-        return int(self._raw.sock.fileno())
+        return int(self._alive().sock.fileno())
 
     def is_readable(self) -> bool:
         """Tell whether a read would find something at once."""
-        sock = self._raw.sock
+        sock = self._alive().sock
         if isinstance(sock, ssl.SSLSocket) and sock.pending():
             return True
         asked = _poll()
@@ -186,17 +186,17 @@ class Link:
 
         One frame and not one method: after a heartbeat the library would wait for the next method.
         """
-        self._raw.blocking_read(self.deadline if seconds is None else max(0.001, seconds))
+        self._alive().blocking_read(self.deadline if seconds is None else max(0.001, seconds))
 
     @contextmanager
     def writing_within(self, seconds: float) -> Iterator[None]:
         """Bound every write of the block."""
-        with self._raw.transport.having_timeout(seconds):
+        with self._alive().transport.having_timeout(seconds):
             yield
 
     def beat(self) -> None:
         """Send a heartbeat when one is due; raises when the broker has been silent too long."""
-        self._raw.heartbeat_tick()
+        self._alive().heartbeat_tick()
 
     @property
     def server_version(self) -> str:
@@ -205,24 +205,27 @@ class Link:
 
     def close(self) -> None:
         """Say goodbye, without waiting long for the answer."""
-        if self._raw is not None:
-            with suppress(gevent.Timeout, *_FAULTS), within(2.0):
-                self._raw.sock.settimeout(1.0)
-                self._raw.close()
+        with suppress(gevent.Timeout, *_FAULTS), within(2.0):
+            raw = self._alive()
+            raw.sock.settimeout(1.0)
+            raw.close()
         self.abort()
 
     def abort(self) -> None:
         """Close the socket, whatever state it is in."""
         raw, self._raw = self._raw, None
-        if raw is not None:
-            with suppress(gevent.Timeout, *_FAULTS), within(1.0):
+        if raw is None:
+            return
+        with suppress(gevent.Timeout, *_FAULTS), within(1.0):
+            if raw.connected:
                 raw.sock.settimeout(0.5)  # closing TLS speaks once more
-                raw.collect()
+            raw.collect()
 
-    @property
-    def is_open(self) -> bool:
-        """Whether it was not closed by us."""
-        return self._raw is not None
+    def _alive(self) -> Any:
+        """Return the library's connection: asked for anything after its end, it would open a new one."""
+        if self._raw is None or not self._raw.connected:
+            raise OSError("The connection is closed.")
+        return self._raw
 
 
 ADDRESS_FAULT: Final = (
