@@ -1,0 +1,1 @@
+WITH moved AS (UPDATE floor_run SET step = :#seq, status = :#status, ended_at = clock_timestamp() WHERE id = :#id AND step = :#before RETURNING id) INSERT INTO floor_step(run_id, seq, name, outcome, output) SELECT id, :#seq, :#name, 'ok', :#answer FROM moved ON CONFLICT DO NOTHING
