@@ -20,14 +20,16 @@ from orchestrator.broker.dead_letters import DeadLetterKeeper
 from orchestrator.broker.publisher import ConfirmedPublisher
 from orchestrator.broker.waker import BrokerWaker, prefetch_for
 from orchestrator.engine.faults import FaultPoint, no_faults
-from orchestrator.engine.retry import DEFAULT, RetryPolicy
+from orchestrator.runtime.bulkhead import Bulkhead
 from orchestrator.runtime.executor import Executor
 from orchestrator.runtime.gateway import Gateway
 from orchestrator.runtime.periodic import Beat, Periodic
+from orchestrator.runtime.probes import Probes
 from orchestrator.runtime.relay import Relay
+from orchestrator.runtime.replays import MoveReplays
 from orchestrator.runtime.steps import StepRunner
 from orchestrator.runtime.timers import Timers
-from orchestrator.runtime.upkeep import Rarely, ResumeMended
+from orchestrator.runtime.upkeep import Rarely
 from orchestrator.runtime.worker import Worker
 from orchestrator.runtime.world import CityWorld
 from orchestrator.services.configuration import Configuration
@@ -35,8 +37,10 @@ from orchestrator.services.configuration_checks import needs_of
 from orchestrator.services.consents import Consents
 from orchestrator.services.offer import LiveOffer
 from orchestrator.services.ports.offer import Catalogued, Requirements
+from orchestrator.services.ports.running import ServiceRef
 from orchestrator.services.ports.waking import Waker
 from orchestrator.services.staff_links import StaffLinks
+from orchestrator.services.system_policies import SystemPolicies
 from orchestrator.store.breakers import BreakerStore
 from orchestrator.store.committer import Committer
 from orchestrator.store.configuration import ConfigurationRows
@@ -56,8 +60,10 @@ from orchestrator.store.runs import RunStore
 from orchestrator.store.secrets import SecretRows
 from orchestrator.store.staff import StaffTable
 from orchestrator.store.vault import Vault
+from orchestrator.store.waiting import WaitingRuns
 from orchestrator.store.waker import EmbeddedWaker
 from parvis.metrics import Meter
+from parvis.repairs import Repairs
 from parvis.settings import Settings
 from schemas import events
 from schemas.keys import HubKeys
@@ -179,6 +185,13 @@ class Hub:
         return Consents(book=ConsentRows(self.database), people=self.people)
 
     @cached_property
+    def repairs(self) -> Repairs:
+        """What people use to look after runs."""
+        return Repairs(
+            database=self.database, vault=self.vault, notifier=self.notifier, runs=self.runs
+        )
+
+    @cached_property
     def staff_links(self) -> StaffLinks:
         """Sign-in links of the console."""
         return StaffLinks(rows=StaffTable(database=self.database), keys=self.keys)
@@ -188,8 +201,18 @@ class Hub:
     @cached_property
     def gateway(self) -> Gateway:
         """The door to the systems."""
-        share = max(4, self.settings.greenlets // 2)
-        return Gateway(secrets=self.secrets, breakers=self.breakers, share=share)
+        bulkhead = Bulkhead(self.settings.greenlets)
+        return Gateway(secrets=self.secrets, breakers=self.breakers, bulkhead=bulkhead)
+
+    @cached_property
+    def system_policies(self) -> SystemPolicies:
+        """How patient we are with each system."""
+        return SystemPolicies(self.offer)
+
+    def system(self, profile: str) -> ServiceRef | None:
+        """Return a system as one of the services it answers for, or None when there is none."""
+        offer = self.offer.current()
+        return next((offer.service(row.id) for row in offer.services_of(profile)), None)
 
     @cached_property
     def executor(self) -> Executor:
@@ -206,15 +229,11 @@ class Hub:
             steps=steps,
             world=CityWorld(self.offer, self.people),
             journeys=journeys.journey_for,
-            policy=self._policy,
+            policy=self.system_policies.cascade,
             worker=f"{socket.gethostname()}:{os.getpid()}",
             meter=self.meter,
             fault=self.fault,
         )
-
-    def _policy(self) -> RetryPolicy:
-        """The hub's retry policy as configured now."""
-        return RetryPolicy.read(self.offer.current().policies.get("retry") or DEFAULT)
 
     @cached_property
     def broker(self) -> Broker | None:
@@ -264,7 +283,14 @@ class Hub:
             poke=self.notifier.poke,
             chores=(
                 Periodic(beats=self.beats, gateway=self.gateway, kept=ExchangeLog(self.database)),
-                ResumeMended(offer=self.offer, breakers=self.breakers, runs=self.runs),
+                Probes(
+                    breakers=self.breakers,
+                    gateway=self.gateway,
+                    runs=WaitingRuns(self.database, self.notifier.poke),
+                    system=self.system,
+                    most_per_second=self.system_policies.most_per_second,
+                ),
+                MoveReplays(self.repairs.replays),
                 Rarely(
                     "partitions.made",
                     lambda: len(make_ahead(self.database)),

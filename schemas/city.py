@@ -118,10 +118,23 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policies:
-    """How patient and how discreet the hub is."""
+class SystemPolicy:
+    """How patient the hub is with one system; ``operations`` names the exceptions.
+
+    ``max_rps`` is how many waiting runs a second the system gets when it comes back.
+    """
 
     retry: str | None = None
+    max_rps: int | None = None
+    operations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policies:
+    """How patient and how discreet the hub is; ``profiles`` names the systems that differ."""
+
+    retry: str | None = None
+    profiles: Mapping[str, SystemPolicy] = field(default_factory=dict)
     quiet_hours: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -335,8 +348,21 @@ _PLACEMENT = shapes.record(
     },
     Placement,
 )
+_SYSTEM_POLICY = shapes.record(
+    {
+        "retry": Key(shapes.text, None),
+        "max_rps": Key(shapes.integer(1, 1000), None),
+        "operations": Key(shapes.mapping_of(shapes.text), {}),
+    },
+    SystemPolicy,
+)
 _POLICIES = shapes.record(
-    {"retry": Key(shapes.text, None), "quiet_hours": Key(shapes.mapping_of(_quiet), {})}, Policies
+    {
+        "retry": Key(shapes.text, None),
+        "profiles": Key(shapes.mapping_of(_SYSTEM_POLICY), {}),
+        "quiet_hours": Key(shapes.mapping_of(_quiet), {}),
+    },
+    Policies,
 )
 _DOCUMENT = shapes.record(
     {

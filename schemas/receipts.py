@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
+from schemas.errors import Recovery
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
@@ -34,13 +36,17 @@ class ProbeLevel(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeResult:
-    """What a probe proved; ``cause`` and ``remedy`` are French sentences for the console."""
+    """What a probe proved; ``cause`` and ``remedy`` are French sentences for the console.
+
+    ``recovery`` says what a failure means for those who want to call.
+    """
 
     level: ProbeLevel
     is_up: bool
     probed_at: datetime
     cause: str | None = None
     remedy: str | None = None
+    recovery: Recovery | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

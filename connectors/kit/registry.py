@@ -137,7 +137,12 @@ class Profile:
         except PartnerError as error:
             cause, remedy = sentences(error, log)
             return ProbeResult(
-                level=level, is_up=False, probed_at=clock.utcnow(), cause=cause, remedy=remedy
+                level=level,
+                is_up=False,
+                probed_at=clock.utcnow(),
+                cause=cause,
+                remedy=remedy,
+                recovery=error.recovery,
             )
         return ProbeResult(level=level, is_up=True, probed_at=clock.utcnow())
 

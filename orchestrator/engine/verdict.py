@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from orchestrator.engine.retry import INLINE_SECONDS, RetryPolicy
+from orchestrator.engine.retry import INLINE_SECONDS, Patience, RetryPolicy
 from schemas.errors import (
+    PartnerAwaitedError,
+    PartnerBusyError,
     PartnerContractBrokenError,
     PartnerError,
     PartnerThrottledError,
@@ -13,8 +15,10 @@ from schemas.errors import (
     Recovery,
 )
 
-PAUSE: Final = timedelta(minutes=15)
-_SLOW_DOWN_SECONDS: Final = 30.0
+NET: Final = timedelta(hours=1)
+"""How long a run waits for its system at most when nobody wakes it."""
+SLOW_DOWN_SECONDS: Final = 30.0
+"""How long we leave a system alone that asks us to slow down and does not say for how long."""
 _BUG: Final = RetryPolicy.read("1s x3; then dead-letter")
 
 
@@ -35,27 +39,27 @@ class Verdict:
 
 
 def verdict(
-    error: Exception, *, failures: int, policy: RetryPolicy, now: datetime, jitter: float
+    error: Exception, *, failures: int, policy: Patience, now: datetime, jitter: float
 ) -> Verdict:
     """Decide what follows a failed try.
 
     Args:
         error: What was raised.
         failures: Counted tries that failed before this one.
-        policy: The step's retry policy.
+        policy: How patient we are with the system and the operation that failed.
         now: The present moment.
         jitter: A factor near 1 that spreads repeated tries.
     """
     if not isinstance(error, ParvisError):
         return _again(error, failures=failures, policy=_BUG, now=now, jitter=jitter)
     if isinstance(error, PartnerThrottledError):
-        wait = timedelta(seconds=max(error.retry_after or _SLOW_DOWN_SECONDS, 1.0) * jitter)
-        return _deferred(error, now + wait)
+        return _slowed(error, now, jitter)
+    if isinstance(error, PartnerAwaitedError) or error.recovery is Recovery.PAUSE:
+        return _deferred(error, now + NET)
     match error.recovery:
         case Recovery.RETRY:
-            return _again(error, failures=failures, policy=policy, now=now, jitter=jitter)
-        case Recovery.PAUSE:
-            return _deferred(error, now + PAUSE)
+            patience = _patience(error, policy)
+            return _again(error, failures=failures, policy=patience, now=now, jitter=jitter)
         case _:
             broken = isinstance(error, PartnerContractBrokenError)
             code = "contract_broken" if broken else "rejected"
@@ -76,6 +80,24 @@ def described(error: Exception) -> dict[str, Any]:
     return {"class": type(error).__name__}
 
 
+def _patience(error: ParvisError, policy: Patience) -> RetryPolicy:
+    if isinstance(error, PartnerError):
+        return policy.for_system(error.partner, error.operation)
+    return policy.for_system("", "")
+
+
+def _slowed(error: PartnerThrottledError, now: datetime, jitter: float) -> Verdict:
+    """A call that was not made, or a system that asks for a pause: what it asks is a minimum.
+
+    Only the system's own pause is waited for together; our share frees itself, run by run.
+    """
+    asked = max(error.retry_after or SLOW_DOWN_SECONDS, 1.0)
+    until = now + timedelta(seconds=max(asked, asked * jitter))
+    if isinstance(error, PartnerBusyError):
+        return Verdict(to="waiting_timer", outcome="deferred", wake_at=until)
+    return _deferred(error, until)
+
+
 def _deferred(error: ParvisError, until: datetime) -> Verdict:
     system = f"system:{error.partner}" if isinstance(error, PartnerError) else None
     return Verdict(to="waiting_timer", outcome="deferred", wake_at=until, waiting_for=system)
@@ -84,10 +106,12 @@ def _deferred(error: ParvisError, until: datetime) -> Verdict:
 def _again(
     error: Exception, *, failures: int, policy: RetryPolicy, now: datetime, jitter: float
 ) -> Verdict:
-    outcome = "unknown" if getattr(error, "outcome_unknown", False) else "error"
+    is_unknown = bool(getattr(error, "outcome_unknown", False))
+    outcome = "unknown" if is_unknown else "error"
     delay = policy.delay_after(failures + 1)
     if delay is None:
-        return Verdict(to=policy.end, outcome=outcome, error_code="retries_exhausted")
+        code = "outcome_unknown" if is_unknown else "retries_exhausted"
+        return Verdict(to=policy.end, outcome=outcome, error_code=code)
     seconds = max(delay * jitter, float(getattr(error, "retry_after", None) or 0))
     if seconds <= INLINE_SECONDS * 1.1:
         return Verdict(to="ready", outcome=outcome, delay=seconds)

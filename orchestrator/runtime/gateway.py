@@ -1,28 +1,36 @@
-"""The one door to every system: its secrets, its breaker, its share of greenlets, its exchange log."""
+"""The one door to every system: its secrets, its breaker, its share of greenlets, its exchange log.
 
-from collections import defaultdict
+While a system is well a call costs two look-ups in memory and no statement. What changes its state
+is written once, and its runs wait for it instead of using up their tries.
+"""
+
+import random
 from collections.abc import Callable, Collection, Mapping
-from datetime import datetime
+from datetime import timedelta
 from typing import Final, Protocol
 
-import structlog
-from gevent.lock import BoundedSemaphore
-
 from connectors import Profile, open_profile, operations
-from orchestrator.engine.verdict import PAUSE
+from orchestrator.engine.breaker import STEADY, Cause, Pace, Standing, State, Tally
+from orchestrator.engine.verdict import SLOW_DOWN_SECONDS
+from orchestrator.runtime.bulkhead import Bulkhead
 from orchestrator.services.ports.running import ServiceRef
 from schemas import clock
 from schemas.commands import Command
 from schemas.errors import (
     ConfigurationError,
+    PartnerAlreadyDoneError,
+    PartnerAwaitedError,
+    PartnerBusyError,
     PartnerContractBrokenError,
+    PartnerError,
     PartnerMisconfiguredError,
+    PartnerRejectedError,
     PartnerThrottledError,
 )
 from schemas.receipts import Exchange, ProbeLevel, ProbeResult, Receipt
 
-log = structlog.get_logger()
-_PATIENCE_SECONDS: Final = 0.25
+_ANSWERED: Final = (PartnerRejectedError, PartnerAlreadyDoneError)
+"""Errors that say the system is well: it read one message and said no, or that it knew it."""
 
 
 class Secrets(Protocol):
@@ -33,16 +41,33 @@ class Secrets(Protocol):
 
 
 class Breakers(Protocol):
-    """The state of every system, shared by all workers."""
+    """The state of every system, shared by all processes."""
 
-    def open_until(self, profile: str) -> datetime | None:
-        """Return when a paused system may be tried again."""
+    def standing(self, profile: str) -> Standing:
+        """Return what is known of a system's breaker, at most a second old."""
 
-    def open(self, profile: str, *, reason: str, until: datetime) -> None:
-        """Pause a system."""
+    def open(
+        self,
+        profile: str,
+        *,
+        cause: Cause,
+        reason: str,
+        wait: timedelta,
+        version: str | None = None,
+    ) -> bool:
+        """Open a closed breaker."""
 
-    def close(self, profile: str) -> None:
-        """Say that a system answers again."""
+    def reopen(self, profile: str, *, reason: str, pace: Pace) -> bool:
+        """Open a half-open breaker again."""
+
+    def close(self, profile: str) -> bool:
+        """Close a half-open breaker."""
+
+    def try_out(self, profile: str, *, lasts: timedelta) -> bool:
+        """Claim the one call that tries a half-open breaker."""
+
+    def slow_down(self, profile: str, *, wait: timedelta) -> None:
+        """Leave a system alone that asked for it."""
 
 
 class Gateway:
@@ -53,14 +78,17 @@ class Gateway:
         *,
         secrets: Secrets,
         breakers: Breakers,
-        share: int,
+        bulkhead: Bulkhead,
         opening: Callable[..., Profile] = open_profile,
+        pace: Pace = STEADY,
     ) -> None:
         self._secrets = secrets
         self._breakers = breakers
+        self._bulkhead = bulkhead
         self._opening = opening
+        self._pace = pace
         self._profiles: dict[str, tuple[str, Profile]] = {}
-        self._shares: dict[str, BoundedSemaphore] = defaultdict(lambda: BoundedSemaphore(share))
+        self._tallies: dict[str, Tally] = {}
 
     def can(self, service: ServiceRef, operation: str) -> bool:
         """Tell whether the system behind a service knows an operation."""
@@ -70,50 +98,117 @@ class Gateway:
         """Ask an operation of the system behind a service.
 
         Raises:
-            PartnerError: as the kit reads the answer; PartnerThrottledError also when the system
-                already holds its share of greenlets, PartnerMisconfiguredError while it is paused.
+            PartnerError: as the kit reads the answer; PartnerBusyError when the system already
+                holds its share of greenlets, PartnerAwaitedError while its breaker is open or it
+                asked for a pause: nothing was sent then.
         """
-        self._refuse_while_paused(service.profile, command.operation)
-        return self._with_share(
-            service.profile,
-            command.operation,
-            lambda: self._called(service, command, log_to),
-        )
+        standing = self._breakers.standing(service.profile)
+        if standing.state is State.CLOSED and standing.slow_until is None:
+            return self._called(service, command, log_to)
+        self._refuse_to_hurry(service.profile, command.operation, standing)
+        if standing.state is State.CLOSED:
+            return self._called(service, command, log_to)
+        return self._tried_out(service, command, log_to)
 
     def probe(self, service: ServiceRef, level: ProbeLevel) -> ProbeResult:
         """Prove how far a system can be reached."""
         return self._opened(service).probe(level)
 
+    # --- what a call tells about its system ---------------------------------------------------------
+
     def _called(self, service: ServiceRef, command: Command, log_to: list[Exchange]) -> Receipt:
+        """Call in a closed breaker, and count how it went."""
+        profile = service.profile
         try:
-            receipt = self._opened(service).call(command.operation, command, log_to)
-            if not isinstance(receipt, Receipt):
-                detail = "The operation gave no receipt."
-                raise PartnerContractBrokenError(service.profile, command.operation, detail)
-        except PartnerMisconfiguredError as error:
-            log.warning("system.paused", profile=service.profile, operation=command.operation)
-            reason = f"{command.operation}: {type(error).__name__}"
-            until = clock.utcnow() + PAUSE
-            self._breakers.open(service.profile, reason=reason, until=until)
+            receipt = self._asked(service, command, log_to)
+        except PartnerBusyError:
             raise
-        self._breakers.close(service.profile)
+        except _ANSWERED:
+            self._tally(profile).succeeded(clock.monotonic())
+            raise
+        except PartnerError as error:
+            if not self._noted(service, error) and self._is_down(profile, command.key):
+                self._open(service, error, Cause.OUTAGE)
+            raise
+        self._tally(profile).succeeded(clock.monotonic())
         return receipt
 
-    def _refuse_while_paused(self, profile: str, operation: str) -> None:
-        until = self._breakers.open_until(profile)
-        if until is not None and clock.utcnow() < until:
-            detail = "The system is paused until its settings are mended or the next probe."
-            raise PartnerMisconfiguredError(profile, operation, detail)
-
-    def _with_share(self, profile: str, operation: str, call: Callable[[], Receipt]) -> Receipt:
-        share = self._shares[profile]
-        if not share.acquire(timeout=_PATIENCE_SECONDS):
-            detail = "The system holds its whole share of this worker."
-            raise PartnerThrottledError(profile, operation, detail, retry_after=1.0)
+    def _tried_out(self, service: ServiceRef, command: Command, log_to: list[Exchange]) -> Receipt:
+        """Make the one call that tries a half-open breaker; its outcome closes or opens it."""
+        lasts = timedelta(seconds=self._pace.trial)
+        if not self._breakers.try_out(service.profile, lasts=lasts):
+            raise _awaited(service.profile, command.operation)
         try:
-            return call()
-        finally:
-            share.release()
+            receipt = self._asked(service, command, log_to)
+        except PartnerBusyError:
+            raise
+        except (*_ANSWERED, PartnerThrottledError) as error:
+            self._close(service.profile)
+            self._noted(service, error)
+            raise
+        except PartnerError as error:
+            if not self._noted(service, error):
+                self._breakers.reopen(service.profile, reason=_reason(error), pace=self._pace)
+            raise
+        self._close(service.profile)
+        return receipt
+
+    def _noted(self, service: ServiceRef, error: PartnerError) -> bool:
+        """Act on what says more than "it failed": refused access, a wish to be spared."""
+        if isinstance(error, PartnerThrottledError):
+            self._bulkhead.spare(service.profile)
+            wait = timedelta(seconds=max(error.retry_after or SLOW_DOWN_SECONDS, 1.0))
+            self._breakers.slow_down(service.profile, wait=wait)
+            return True
+        if isinstance(error, PartnerMisconfiguredError):
+            self._open(service, error, Cause.ACCESS)
+            return True
+        return False
+
+    def _is_down(self, profile: str, key: str) -> bool:
+        """Count a failure; those of calls begun before the breaker opened tell nothing new."""
+        if self._breakers.standing(profile).state is not State.CLOSED:
+            return False
+        return self._tally(profile).failed(clock.monotonic(), key)
+
+    def _open(self, service: ServiceRef, error: PartnerError, cause: Cause) -> None:
+        seconds = self._pace.until_next_probe(0, cause) * random.uniform(0.9, 1.1)  # noqa: S311
+        self._breakers.open(
+            service.profile,
+            cause=cause,
+            reason=_reason(error),
+            wait=timedelta(seconds=seconds),
+            version=service.version,
+        )
+        self._tally(service.profile).forget()
+
+    def _close(self, profile: str) -> None:
+        self._breakers.close(profile)
+        self._tally(profile).forget()
+
+    def _refuse_to_hurry(self, profile: str, operation: str, standing: Standing) -> None:
+        now = clock.utcnow()
+        is_shut = standing.state is State.OPEN or (
+            standing.state is State.HALF_OPEN and standing.is_being_tried(now)
+        )
+        if is_shut or standing.is_slowed(now):
+            raise _awaited(profile, operation)
+
+    def _tally(self, profile: str) -> Tally:
+        tally = self._tallies.get(profile)
+        if tally is None:
+            tally = self._tallies[profile] = Tally()
+        return tally
+
+    # --- the call itself ----------------------------------------------------------------------------
+
+    def _asked(self, service: ServiceRef, command: Command, log_to: list[Exchange]) -> Receipt:
+        with self._bulkhead.room(service.profile, command.operation):
+            receipt = self._opened(service).call(command.operation, command, log_to)
+        if not isinstance(receipt, Receipt):
+            detail = "The operation gave no receipt."
+            raise PartnerContractBrokenError(service.profile, command.operation, detail)
+        return receipt
 
     def _opened(self, service: ServiceRef) -> Profile:
         """Return the profile, opened once per process and again when its settings change."""
@@ -130,3 +225,13 @@ class Gateway:
         if known is not None:
             known[1].close()
         return profile
+
+
+def _awaited(profile: str, operation: str) -> PartnerAwaitedError:
+    detail = "The system is not called for now: its breaker is open, or it asked for a pause."
+    return PartnerAwaitedError(profile, operation, detail)
+
+
+def _reason(error: PartnerError) -> str:
+    """Return what people see of the error that opened a breaker: no text of the system's."""
+    return f"{error.operation}: {type(error).__name__}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import gevent
 import structlog
@@ -10,10 +10,11 @@ import structlog
 from orchestrator.services.ports.running import PartnerGateway, ServiceRef
 from schemas import clock
 from schemas.commands import Command
-from schemas.errors import ParvisError
+from schemas.errors import PartnerAwaitedError, ParvisError
 from schemas.receipts import Exchange
 
 log = structlog.get_logger()
+AGAIN_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +70,15 @@ class Periodic:
         exchanges: list[Exchange] = []
         try:
             self._gateway.call(beat.service, command, exchanges)
+        except PartnerAwaitedError:
+            self._soon(beat)  # that the system is down was said once
         except ParvisError as error:
             log.warning("periodic.failed", profile=beat.service.profile, error=type(error).__name__)
+            self._soon(beat)
         if exchanges:
             self._kept.write(beat.operation, exchanges)
+
+    def _soon(self, beat: Beat) -> None:
+        """Do again shortly what could not be done now: its turn may be an hour away."""
+        key = (beat.service.id, beat.operation)
+        self._due[key] = min(self._due[key], clock.monotonic() + AGAIN_SECONDS)

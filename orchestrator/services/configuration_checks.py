@@ -116,14 +116,32 @@ class _Entry:
 
 
 def _check_policies(entry: _Entry) -> None:
-    retry = entry.value["retry"]
+    _check_retry(entry, entry.value["retry"], "retry")
+    for name, own in entry.value["profiles"].items():
+        profile = entry.checked.entries.get(("profile", name))
+        if profile is None:
+            known = [known for kind, known in entry.checked.entries if kind == "profile"]
+            sentence = f"le profil « {name} » n'existe pas.{nearest(name, known)}"
+            entry.fault(sentence, "profiles", name, of="key")
+            continue
+        _check_retry(entry, own.get("retry"), "profiles", name, "retry")
+        connector = entry.checked.requirements.connectors.get(profile["connector"])
+        for operation, retry in own.get("operations", {}).items():
+            path = ("profiles", name, "operations", operation)
+            _check_retry(entry, retry, *path)
+            if connector is not None and operation not in connector.operations:
+                hint = nearest(operation, connector.operations)
+                entry.fault(f"l'opération « {operation} » n'existe pas.{hint}", *path, of="key")
+
+
+def _check_retry(entry: _Entry, retry: str | None, *path: str) -> None:
     if retry is None:
         return
     try:
         RetryPolicy.read(retry)
     except ConfigurationError as error:
         for fault in error.faults:
-            entry.fault(fault, "retry")
+            entry.fault(fault, *path)
 
 
 def _check_territory(entry: _Entry) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from orchestrator.services.ports.offer import Entry, EntryKey
-from schemas.city import CityDocument, Partner, SecretRef
+from schemas.city import CityDocument, Partner, Policies, SecretRef, SystemPolicy
 from schemas.located_yaml import Path
 
 KINDS: Final = (
@@ -38,7 +38,7 @@ _ORDER: Final = (
     *("allowed_events", "territory", "territories", "place", "handover", "min_level", "profile"),
     *("binding", "scheme", "secret", "public_key"),  # service, key
     *("poster", "place_name", "commune", "partner", "campaign", "status", "valid_until"),
-    *("retry", "quiet_hours"),
+    *("retry", "profiles", "quiet_hours"),
 )
 CITY: Final[EntryKey] = ("city", "city")
 POLICIES: Final[EntryKey] = ("policies", "policies")
@@ -57,7 +57,7 @@ def shown(key: EntryKey) -> str:
 def entries_of(document: CityDocument) -> dict[EntryKey, Entry]:
     """Return the entries of a document."""
     entries: dict[EntryKey, Entry] = {CITY: _city(document)}
-    if document.policies.retry or document.policies.quiet_hours:
+    if document.policies != Policies():
         entries[POLICIES] = _policies(document)
     for territory in document.territories:
         entries["territory", territory.id] = {"communes": sorted(territory.communes)}
@@ -160,8 +160,15 @@ def _city(document: CityDocument) -> Entry:
 def _policies(document: CityDocument) -> Entry:
     return {
         "retry": document.policies.retry,
+        "profiles": {name: _system_policy(own) for name, own in document.policies.profiles.items()},
         "quiet_hours": dict(document.policies.quiet_hours),
     }
+
+
+def _system_policy(own: SystemPolicy) -> dict[str, Any]:
+    """Return what a system's policy says, and nothing it leaves open."""
+    said = {"retry": own.retry, "max_rps": own.max_rps, "operations": dict(own.operations)}
+    return {name: value for name, value in said.items() if value}
 
 
 def _partner(partner: Partner) -> dict[EntryKey, Entry]:

@@ -45,6 +45,10 @@ class Snapshot(Generic[T]):
         finally:
             self._lock.release()
 
+    def forget(self) -> None:
+        """Have the copy fetched anew by whoever asks next: it is known to be out of date."""
+        self._held = None
+
     def _fetched(self, seen: tuple[float, T] | None) -> T:
         """Fetch, unless another reader did while this one waited for its turn."""
         held = self._held

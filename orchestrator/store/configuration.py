@@ -123,7 +123,12 @@ def _state(connection: Connection) -> CityState:
     if document.get("city"):
         entries[CITY] = {"domain": None, **document["city"]}
     if document.get("policies"):
-        entries[POLICIES] = {"retry": None, "quiet_hours": {}, **document["policies"]}
+        entries[POLICIES] = {
+            "retry": None,
+            "profiles": {},
+            "quiet_hours": {},
+            **document["policies"],
+        }
     for row in connection.execute(_ENTRIES):
         entries[row["kind"], row["name"]] = row["entry"]
     zone = _zone(document.get("city"))

@@ -1,14 +1,12 @@
-from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
+from datetime import UTC, datetime
 
 import gevent
 import pytest
 
 from orchestrator.runtime.periodic import Beat, Periodic
-from orchestrator.runtime.upkeep import Rarely, ResumeMended
+from orchestrator.runtime.upkeep import Rarely
 from orchestrator.services.ports.running import ServiceRef
 from orchestrator.store import partitions
-from orchestrator.store.breakers import BreakerStore
 from orchestrator.store.exchanges import ExchangeLog
 from orchestrator.store.forgetting import forget
 from orchestrator.store.library import SignupTable
@@ -46,33 +44,6 @@ def test_a_month_whose_rows_lie_in_the_default_partition_stays_there(database):
 
 def _this_month():
     return f"message_{clock.utcnow():%Y_%m}"
-
-
-def test_a_pause_is_seen_by_another_process_and_ends_with_a_success(database):
-    mine, other = BreakerStore(database), BreakerStore(database)
-    until = clock.utcnow() + timedelta(minutes=15)
-    mine.open("koha", reason="preregister: refused", until=until)
-    assert other.open_until("koha") == until
-    mine.close("koha")
-    assert mine.open_until("koha") is None
-    assert database.one("SELECT state FROM breaker")["state"] == "closed"
-
-
-def test_a_new_revision_resumes_what_waited_for_a_paused_system(database):
-    breakers = BreakerStore(database)
-    breakers.open("koha", reason="x", until=clock.utcnow() + timedelta(minutes=15))
-    offer = SimpleNamespace(current=lambda: SimpleNamespace(revision=revision[0]))
-    woken = []
-    runs = SimpleNamespace(wake_waiting_for=lambda system, most: woken.append(system) or 1)
-    revision = [3]
-    chore = ResumeMended(offer=offer, breakers=breakers, runs=runs)
-    chore()
-    chore()
-    assert woken == []
-    revision[0] = 4
-    chore()
-    assert woken == ["system:koha"]
-    assert breakers.open_until("koha") is None
 
 
 class Desk:

@@ -1,6 +1,6 @@
 import pytest
 
-from orchestrator.engine.retry import DEFAULT, RetryPolicy
+from orchestrator.engine.retry import DEFAULT, Cascade, Level, RetryPolicy
 from schemas.errors import ConfigurationError
 
 
@@ -39,3 +39,48 @@ def test_the_default_is_within_its_own_bounds():
 def test_what_is_no_policy_is_refused_in_words(text):
     with pytest.raises(ConfigurationError, match="Politique de reprise"):
         RetryPolicy.read(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "5min x10; then dead-letter",
+            "toutes les 5 minutes, 10 fois ; puis mise au rebut",
+        ),
+        (
+            "1s x2; 1h x1; 2d x2; then wait-for-a-person",
+            "chaque seconde, 2 fois, puis une fois après 1 heure, puis tous les 2 jours, 2 fois ; "
+            "puis décision d'une personne",
+        ),
+    ],
+)
+def test_a_policy_is_told_in_french(text, said):
+    assert RetryPolicy.read(text).sentence() == said
+
+
+def test_the_tries_in_all_count_the_first_one():
+    policy = RetryPolicy.read("1s x2; 10s x3; 5min x10; then dead-letter")
+    assert policy.tries == 16
+    assert policy.seconds == 2 + 30 + 3000
+
+
+@pytest.mark.parametrize(
+    "text", [DEFAULT, "90s x1; then wait-for-a-person", "60s x2; then dead-letter"]
+)
+def test_a_policy_written_out_reads_as_the_same_policy(text):
+    policy = RetryPolicy.read(text)
+    assert RetryPolicy.read(policy.written()) == policy
+
+
+def test_the_most_specific_level_decides_and_is_known():
+    hub, own, special = (RetryPolicy.read(f"{n}s x1; then dead-letter") for n in (1, 2, 3))
+    cascade = Cascade(hub=hub, profiles={"ils": own}, operations={("ils", "activate"): special})
+    decided = [
+        cascade.decide(*asked)
+        for asked in (("sms", "send"), ("ils", "lookup"), ("ils", "activate"))
+    ]
+    assert [each.policy for each in decided] == [hub, own, special]
+    assert [each.level for each in decided] == [Level.HUB, Level.PROFILE, Level.OPERATION]
+    assert Cascade().decide("sms", "send").level is Level.DEFAULT
+    assert Cascade().for_system("sms", "send") == RetryPolicy.read(DEFAULT)

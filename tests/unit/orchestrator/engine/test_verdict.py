@@ -2,9 +2,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orchestrator.engine.retry import RetryPolicy
-from orchestrator.engine.verdict import PAUSE, described, verdict
+from orchestrator.engine.retry import Cascade, RetryPolicy
+from orchestrator.engine.verdict import NET, described, verdict
 from schemas.errors import (
+    PartnerAwaitedError,
+    PartnerBusyError,
     PartnerContractBrokenError,
     PartnerMisconfiguredError,
     PartnerRejectedError,
@@ -53,7 +55,50 @@ def test_a_throttled_try_is_not_counted_and_waits_for_its_system():
 def test_refused_credentials_pause_and_are_not_counted():
     decided = after(PartnerMisconfiguredError("koha", "preregister"), failures=99)
     assert (decided.to, decided.outcome) == ("waiting_timer", "deferred")
-    assert decided.wake_at == NOW + PAUSE
+    assert (decided.waiting_for, decided.wake_at) == ("system:koha", NOW + NET)
+
+
+def test_what_a_system_asks_for_is_a_minimum_whatever_the_jitter():
+    error = PartnerThrottledError("koha", "preregister", retry_after=10)
+    decided = verdict(error, failures=0, policy=POLICY, now=NOW, jitter=0.9)
+    assert decided.wake_at == NOW + timedelta(seconds=10)
+
+
+def test_a_run_that_finds_the_breaker_open_waits_for_its_system_and_uses_up_no_try():
+    decided = after(PartnerAwaitedError("koha", "preregister"), failures=99)
+    assert (decided.to, decided.outcome) == ("waiting_timer", "deferred")
+    assert (decided.waiting_for, decided.wake_at) == ("system:koha", NOW + NET)
+
+
+def test_a_run_that_finds_no_room_waits_by_itself_and_not_for_the_system():
+    decided = after(PartnerBusyError("koha", "preregister", retry_after=3), failures=99)
+    assert (decided.to, decided.outcome) == ("waiting_timer", "deferred")
+    assert (decided.waiting_for, decided.wake_at) == (None, NOW + timedelta(seconds=3))
+
+
+def test_tries_used_up_without_knowing_the_outcome_are_told_apart():
+    error = PartnerUnavailableError("koha", "preregister", outcome_unknown=True)
+    assert after(error, failures=2).error_code == "outcome_unknown"
+
+
+def test_a_policy_that_ends_with_a_person_asks_one():
+    policy = RetryPolicy.read("1s x1; then wait-for-a-person")
+    decided = after(PartnerUnavailableError("koha", "preregister"), failures=1, policy=policy)
+    assert (decided.to, decided.error_code) == ("waiting_human", "retries_exhausted")
+
+
+def test_the_patience_is_that_of_the_system_and_operation_that_failed():
+    cascade = Cascade(
+        hub=POLICY,
+        profiles={"koha": RetryPolicy.read("1h x1; then dead-letter")},
+        operations={("koha", "activate"): RetryPolicy.read("2h x1; then dead-letter")},
+    )
+    waits = [
+        after(PartnerUnavailableError(profile, operation), policy=cascade)
+        for profile, operation in (("sms", "send"), ("koha", "lookup"), ("koha", "activate"))
+    ]
+    assert waits[0].delay == 1.0
+    assert [each.wake_at - NOW for each in waits[1:]] == [timedelta(hours=1), timedelta(hours=2)]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,157 @@
+"""The bulkhead: how many greenlets of a process may wait for one system at the same time.
+
+A system that hangs keeps its callers; without a bound it would soon keep all of them, and with them
+everybody else's runs. The bound follows how many systems are in use, so that a city with one system
+does not leave greenlets idle, and shrinks for a system that asks to be spared. A run that finds no
+room gets a moment at which there should be some, and gives its greenlet back until then.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from gevent.event import Event
+
+from schemas import clock
+from schemas.errors import PartnerBusyError
+
+PATIENCE_SECONDS: Final = 0.25
+IN_USE_SECONDS: Final = 30.0
+LEAST_SHARE: Final = 2
+LONGEST_WAIT_SECONDS: Final = 30.0
+_SMOOTHING: Final = 0.1
+
+
+def share_of(greenlets: int, *, systems: int) -> int:
+    """Return how many greenlets one of so many systems may hold: twice its fair part, never all."""
+    wanted = 2 * greenlets // (max(systems, 1) + 1)
+    return max(LEAST_SHARE, min(wanted, greenlets - greenlets // 8 - 1))
+
+
+class Bulkhead:
+    """The shares of one process; no I/O, no statement."""
+
+    def __init__(self, greenlets: int) -> None:
+        self._greenlets = greenlets
+        self._lanes: dict[str, _Lane] = {}
+        self._share = share_of(greenlets, systems=1)
+        self._counted_at = float("-inf")
+
+    @contextmanager
+    def room(self, profile: str, operation: str) -> Iterator[None]:
+        """Hold one place of a system's share during the block.
+
+        Raises:
+            PartnerBusyError: there is none soon; ``retry_after`` says when there should be.
+        """
+        now = clock.monotonic()
+        lane = self._lane(profile, now)
+        lane.enter(operation, now)
+        entered_at = clock.monotonic()
+        try:
+            yield
+        finally:
+            left_at = clock.monotonic()
+            lane.leave(left_at - entered_at, left_at)
+
+    def spare(self, profile: str) -> None:
+        """Hold half as many places from now on; every answered call gives a little back."""
+        self._lane(profile, clock.monotonic()).spare()
+
+    def _lane(self, profile: str, now: float) -> "_Lane":
+        lane = self._lanes.get(profile)
+        if lane is None:
+            lane = self._lanes[profile] = _Lane(profile, now)
+            self._counted_at = float("-inf")
+        lane.used_at = now
+        if now - self._counted_at > 1.0:
+            self._counted_at = now
+            systems = sum(now - other.used_at < IN_USE_SECONDS for other in self._lanes.values())
+            self._share = share_of(self._greenlets, systems=systems)
+        lane.share = self._share
+        return lane
+
+
+class _Lane:
+    """One system's places."""
+
+    __slots__ = (
+        "_calls",
+        "_left_at",
+        "_next_slot",
+        "_profile",
+        "_seconds",
+        "_spared",
+        "_waiting",
+        "share",
+        "used_at",
+    )
+
+    def __init__(self, profile: str, now: float) -> None:
+        self._profile = profile
+        self._left_at = now
+        self._waiting: deque[Event] = deque()
+        self._calls = 0
+        self._seconds = 0.1  # a call's usual length
+        self._next_slot = 0.0
+        self._spared: float | None = None  # the lower bound of a system that asked to be spared
+        self.share = 1
+        self.used_at = now
+
+    @property
+    def most(self) -> int:
+        """How many calls there may be at once."""
+        return self.share if self._spared is None else max(1, min(self.share, int(self._spared)))
+
+    def enter(self, operation: str, now: float) -> None:
+        if self._calls < self.most and not self._waiting:
+            self._calls += 1
+            return
+        if len(self._waiting) >= max(1, self.most // 8) or not self._waited():
+            raise self._busy(operation, now)
+
+    def leave(self, seconds: float, now: float) -> None:
+        self._seconds += _SMOOTHING * (seconds - self._seconds)
+        self._left_at = now
+        if self._spared is not None:
+            self._spared += 1 / max(1.0, self._spared)
+            if self._spared >= self.share:
+                self._spared = None
+        self._freed()
+
+    def _freed(self) -> None:
+        self._calls -= 1
+        while self._waiting and self._calls < self.most:
+            self._calls += 1
+            self._waiting.popleft().set()
+
+    def spare(self) -> None:
+        self._spared = max(1.0, min(self.most, self._calls + 1) / 2)
+
+    def _waited(self) -> bool:
+        """Wait a moment for a place; the one who leaves hands its place over."""
+        turn = Event()
+        self._waiting.append(turn)
+        try:
+            turn.wait(PATIENCE_SECONDS)
+        except BaseException:  # killed while it waited: a place already handed over is given on
+            self._withdrawn(turn)
+            raise
+        return turn.is_set() or self._withdrawn(turn)
+
+    def _withdrawn(self, turn: Event) -> bool:
+        if turn.is_set():
+            self._freed()
+        else:
+            self._waiting.remove(turn)
+        return False
+
+    def _busy(self, operation: str, now: float) -> PartnerBusyError:
+        """Give each run a moment of its own, at the pace at which places come free."""
+        length = max(self._seconds, now - self._left_at)  # nobody leaves a system that hangs
+        slot = max(now + 1.0, self._next_slot + length / self.most)
+        self._next_slot = min(slot, now + LONGEST_WAIT_SECONDS)
+        wait = self._next_slot - now
+        detail = "The system holds its whole share of this worker."
+        return PartnerBusyError(self._profile, operation, detail, retry_after=wait)
