@@ -46,19 +46,23 @@ class StepContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """A step's result: its output (JSON, personal by default) and what it changes."""
+    """A step's result: its output (JSON, personal by default) and what it changes.
+
+    ``pivot`` says that it cannot be taken back: from here on the run only goes forward.
+    """
 
     output: Mapping[str, Any] = field(default_factory=dict)
     effects: tuple[Effect, ...] = ()
     citizen_id: UUID | None = None
+    pivot: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class End:
     """The run ends here; ``outcome`` says how (``expired``, ``out_of_territory`` ...).
 
-    ``undo`` says whether what the run did outside is taken back first. When it is not said, a wait
-    that nobody answered takes it back and a function's own end does not.
+    ``undo`` says whether what the run did outside is taken back first. When it is not said, the end
+    of a wait (nobody answered, a person refused) takes it back and a function's own end does not.
     """
 
     outcome: str

@@ -20,6 +20,8 @@ FAULTS: Final = frozenset(
 """The ``error_code`` of runs put aside; any other one is how a journey says that a run ended."""
 UNDO: Final = ":undo"
 """What a step's name ends with in the row of its undo, and its key in the call that undoes it."""
+IN_DOUBT: Final = "in_doubt"
+"""The cause of a failed try that came after one of which nobody knows how it ended."""
 CHILDREN_ENDED: Final = "children.ended"
 CHILDREN_DONE: Final = "children.done"
 """What a parent waits for: that all children ended, or that all did well (the first bad end wakes)."""
@@ -46,6 +48,7 @@ class LoggedStep:
     outcome: str
     output: Mapping[str, Any] | None
     actor: str = "worker"
+    cause: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +111,13 @@ class Run:
     def key(self, step_name: str) -> str:
         """Return the idempotency key of a step, the same for every attempt."""
         return f"{self.effect_of or self.id}:{step_name}"
+
+    def in_doubt(self, step_name: str) -> bool:
+        """Tell whether a try of a step may have got through without our knowing."""
+        return any(
+            row.name == step_name and (row.outcome == "unknown" or row.cause == IN_DOUBT)
+            for row in self.log
+        )
 
     def signal(self, name: str) -> StoredSignal | None:
         """Return the oldest signal of a name that no wait has taken."""

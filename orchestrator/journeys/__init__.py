@@ -11,7 +11,7 @@ from importlib import import_module
 
 from orchestrator.engine.journey import Journey
 
-__all__ = ["all_journeys", "journey_for", "route"]
+__all__ = ["all_journeys", "journey_for", "newest", "route"]
 
 
 @cache
@@ -31,11 +31,19 @@ def journey_for(name: str, version: int) -> Journey | None:
 
 
 @cache
+def _newest() -> Mapping[str, Journey]:
+    ordered = sorted(all_journeys().values(), key=lambda known: known.version)
+    return {journey.name: journey for journey in ordered}
+
+
+def newest(name: str) -> Journey | None:
+    """Return the version of a journey that new runs start with, or None."""
+    return _newest().get(name)
+
+
+@cache
 def _routes() -> Mapping[str, Journey]:
-    newest: dict[str, Journey] = {}
-    for journey in sorted(all_journeys().values(), key=lambda known: known.version):
-        newest[journey.name] = journey
-    return {kind: journey for journey in newest.values() for kind in journey.starts_on}
+    return {kind: journey for journey in _newest().values() for kind in journey.starts_on}
 
 
 def route(message_type: str) -> Journey | None:

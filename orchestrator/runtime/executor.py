@@ -2,67 +2,45 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Final
 from uuid import UUID
 
 import gevent
 import structlog
 
-from orchestrator.engine.effects import ExchangeMade, NotificationSent
+from orchestrator import journeys as definitions
+from orchestrator.engine.compensation import end_of, is_pivot, to_undo
+from orchestrator.engine.effects import Effect, SignalConsumed, TaskOpened
 from orchestrator.engine.faults import FaultPoint, no_faults
-from orchestrator.engine.journey import Done, End, Journey, Skipped, Step, StepContext
-from orchestrator.engine.retry import RetryPolicy
-from orchestrator.engine.runs import ENDED, LoggedStep, Park, Run, Transition
-from orchestrator.engine.verdict import described, verdict
+from orchestrator.engine.journey import (
+    AskPerson,
+    Done,
+    End,
+    ForEach,
+    Journey,
+    Require,
+    Skipped,
+    StartJourney,
+    Step,
+    Wait,
+)
+from orchestrator.engine.retry import Patience
+from orchestrator.engine.runs import IN_DOUBT, Park, Transition
+from orchestrator.engine.verdict import Verdict, described, verdict
 from orchestrator.engine.world import World
-from orchestrator.runtime.steps import StepRunner, Try, Waiting, made
+from orchestrator.runtime.children import Children, Started, ended_signals
+from orchestrator.runtime.moving import Meter, Mover, Position, Runs
+from orchestrator.runtime.steps import Heard, Result, StepRunner, Try, Waiting, decision_signal
+from orchestrator.runtime.undo import Undoing, goes_back
 from orchestrator.store.committer import CommitUnknownError
-from orchestrator.store.vault import DataKey
-from schemas import clock
-from schemas.errors import StoreUnavailableError
+from schemas import clock, ids
 from schemas.receipts import Exchange
 
 log = structlog.get_logger()
-
-
-class Runs(Protocol):
-    """The store of runs, as the executor needs it."""
-
-    def read(self, run_id: UUID) -> tuple[Run, DataKey | None] | None:
-        """Return a run with its data key, or None."""
-
-    def transit(
-        self, move: Transition, *, seq: int, key: DataKey | None, worker: str
-    ) -> tuple[int, str] | None:
-        """Write one transition; None when others moved the run."""
-
-    def park(self, parked: Park) -> bool:
-        """Let a run wait for a signal; False when one came meanwhile."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Position:
-    """A run in hand: its row as we last saw or left it, its key, its journey."""
-
-    run: Run
-    key: DataKey | None
-    journey: Journey
-    may_repeat: bool
-
-
-class Meter(Protocol):
-    """Figures for the people who watch the hub."""
-
-    def attempted(self, profile: str, outcome: str) -> None:
-        """Count one attempt of a step at a system."""
-
-    def notified(self, channel: str, status: str) -> None:
-        """Count one message to a person."""
-
-    def ended(self, journey: str, outcome: str, *, seconds: float) -> None:
-        """Count one run that ended, and how long it took."""
+AFTER_FAILURE: Final = "retry discard"
+"""What a person may decide about a step that used up its tries, when its policy asks one."""
 
 
 class Executor:
@@ -75,19 +53,20 @@ class Executor:
         steps: StepRunner,
         world: World,
         journeys: Callable[[str, int], Journey | None],
-        policy: Callable[[], RetryPolicy],
+        policy: Callable[[], Patience],
         worker: str,
         meter: Meter,
         fault: FaultPoint = no_faults,
+        newest: Callable[[str], Journey | None] = definitions.newest,
     ) -> None:
-        self._meter = meter
+        self._mover = Mover(
+            runs=runs, world=world, journeys=journeys, worker=worker, meter=meter, fault=fault
+        )
+        self._undoing = Undoing(mover=self._mover, runs=runs, steps=steps, policy=policy)
+        self._children = Children(runs=runs, newest=newest)
         self._runs = runs
         self._steps = steps
-        self._world = world
-        self._journeys = journeys
         self._policy = policy
-        self._worker = worker
-        self._fault = fault
 
     def execute(self, run_id: UUID, *, redelivered: bool) -> None:
         """Take a run as far as it goes.
@@ -100,114 +79,85 @@ class Executor:
             StoreUnavailableError: the database went away; the wake must be given again.
         """
         structlog.contextvars.bind_contextvars(run_id=str(run_id))
-        position = self._position(run_id, redelivered=redelivered)
+        position = self._mover.position(run_id, redelivered=redelivered)
         while position is not None:
-            position = self._advance(position)
+            back = goes_back(position)
+            position = self._undoing.advance(position) if back else self._advance(position)
 
-    def _position(self, run_id: UUID, *, redelivered: bool) -> _Position | None:
-        found = self._runs.read(run_id)
-        if found is None or found[0].status != "ready":
-            return None
-        run, key = found
-        journey = self._journeys(run.journey, run.version)
-        if journey is None:
-            self._put_aside(run, key, "version_unknown")
-            return None
-        repeat = redelivered or run.recoveries > 0
-        return _Position(run=run, key=key, journey=journey, may_repeat=repeat)
-
-    def _advance(self, at: _Position) -> _Position | None:
+    def _advance(self, at: Position) -> Position | None:
         """Try the next step once; returns where the run stands, or None when it left our hands."""
         step = at.journey.steps[at.run.step]
-        context, exchanges = self._context(at.run), list[Exchange]()
-        started_at = context.now
-        attempt = Try(run=at.run, context=context, may_repeat=at.may_repeat or _in_doubt(at, step))
-        try:
-            self._fault("worker.before_call")
-            result = self._steps.run(step, attempt, exchanges)
-            self._fault("worker.after_call")
-        except StoreUnavailableError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the worker's loop is where any bug of a step ends
-            return self._failed(at, step, error, exchanges, started_at)
-        if isinstance(result, Waiting):
-            return self._wait(at, result)
-        move = self._move(at, step, result, exchanges, started_at)
-        return self._moved(at, move)
+        if at.run.waiting_for == decision_signal(step.name) and not isinstance(step, AskPerson):
+            return self._decided(at, step)
+        context, exchanges = self._mover.context(at.run), list[Exchange]()
+        result: Result | Started | Exception
+        if isinstance(step, ForEach | StartJourney):
+            result = self._mover.tried(lambda: self._children.look(at, step, context))
+        else:
+            may_repeat = at.may_repeat or at.run.in_doubt(step.name)
+            attempt = Try(run=at.run, context=context, may_repeat=may_repeat)
+            result = self._mover.tried(lambda: self._steps.run(step, attempt, exchanges))
+        if isinstance(result, Exception):
+            return self._failed(at, step, result, exchanges, context.now)
+        match result:
+            case Waiting():
+                return self._wait(at, result)
+            case Started.WAITING:
+                return None
+            case Started.MOVED:
+                return self._mover.position(at.run.id, redelivered=at.may_repeat)
+        move = self._mover.transition(at.run, step.name, exchanges, context.now)
+        return self._mover.write(at, self._result(at, step, result, move))
 
-    def _context(self, run: Run) -> StepContext:
-        return StepContext(
-            run_id=run.id,
-            data_key_id=run.data_key_id,
-            citizen_id=run.citizen_id,
-            start=run.start,
-            outputs=run.outputs(),
-            now=clock.utcnow(),
-            world=self._world,
-        )
-
-    def _move(
-        self,
-        at: _Position,
-        step: Step,
-        result: Done | End | Skipped,
-        exchanges: list[Exchange],
-        started_at: datetime,
+    def _result(
+        self, at: Position, step: Step, result: Done | End | Skipped | Heard, move: Transition
     ) -> Transition:
         """Return the transition that a step's result makes."""
-        move = self._transition(at.run, step, exchanges, started_at)
-        last = at.run.step + 1 == len(at.journey.steps)
-        to, done = "done" if last else "ready", at.run.step + 1
+        done = at.run.step + 1
+        to = "done" if done == len(at.journey.steps) else "ready"
         match result:
             case Done():
-                effects = move.effects + result.effects
                 return replace(
                     move,
                     to=to,
                     step=done,
                     output=result.output,
-                    effects=effects,
+                    effects=move.effects + result.effects,
                     citizen_id=result.citizen_id,
+                    pivot=result.pivot or is_pivot(step),
                 )
             case Skipped():
                 return replace(move, to=to, step=done, outcome="skipped", cause=result.reason)
+            case Heard():
+                effects = move.effects + result.effects
+                return replace(move, outcome="deferred", cause="heard", effects=effects)
             case End():
-                ending = at.journey.on_end(self._context(at.run), result.outcome)
-                outcome = "timeout" if at.run.waiting_for else "ok"
-                return replace(
-                    move,
-                    to="done",
-                    step=done,
-                    outcome=outcome,
-                    cause=result.outcome,
-                    error_code=result.outcome,
-                    effects=move.effects + result.effects + ending,
-                )
+                return self._end(at, step, result, move)
 
-    def _transition(
-        self, run: Run, step: Step, exchanges: list[Exchange], started_at: datetime
-    ) -> Transition:
-        return Transition(
-            run_id=run.id,
-            fence=run.fence,
-            step=run.step,
-            to="ready",
-            name=step.name,
-            attempt=run.attempts(step.name) + 1,
-            outcome="ok",
-            started_at=started_at,
-            ended_at=clock.utcnow(),
-            effects=made(step.name, exchanges),
+    def _end(self, at: Position, step: Step, end: End, move: Transition) -> Transition:
+        """Return the transition of an end before the last step: at once, or the way back first."""
+        waits = isinstance(step, Wait | Require | AskPerson)
+        answered = any(isinstance(effect, SignalConsumed) for effect in end.effects)
+        move = replace(
+            move,
+            outcome="timeout" if waits and not answered else "ok",
+            cause=end.outcome,
+            error_code=end.outcome,
+            effects=move.effects + end.effects,
         )
+        if (waits if end.undo is None else end.undo) and _takes_back(at, in_doubt=False):
+            return replace(move, to="compensating")
+        ending = at.journey.on_end(self._mover.context(at.run), end.outcome)
+        return replace(move, to="done", step=at.run.step + 1, effects=move.effects + ending)
 
     def _failed(
         self,
-        at: _Position,
+        at: Position,
         step: Step,
         error: Exception,
         exchanges: list[Exchange],
         started_at: datetime,
-    ) -> _Position | None:
+    ) -> Position | None:
         decided = verdict(
             error,
             failures=at.run.failures(step.name),
@@ -216,107 +166,85 @@ class Executor:
             jitter=random.uniform(0.9, 1.1),  # noqa: S311 - spreads load, guards nothing
         )
         log.warning("step.failed", step=step.name, error=type(error).__name__, next=decided.to)
+        in_doubt = at.may_repeat or decided.outcome == "unknown"
+        move = self._mover.transition(at.run, step.name, exchanges, started_at)
         move = replace(
-            self._transition(at.run, step, exchanges, started_at),
+            move,
             to=decided.to,
             outcome=decided.outcome,
+            cause=IN_DOUBT if at.may_repeat else None,
             error=described(error),
             wake_at=decided.wake_at,
             waiting_for=decided.waiting_for,
             error_code=decided.error_code,
+            effects=move.effects + ended_signals(at.run),
+            pivot=in_doubt and is_pivot(step),
         )
-        after = self._moved(at, move)
+        after = self._mover.write(at, self._for_good(at, step, decided, move))
         if after is not None and decided.delay is not None:
             gevent.sleep(decided.delay)
         return after
 
-    def _wait(self, at: _Position, waiting: Waiting) -> _Position | None:
+    def _for_good(self, at: Position, step: Step, decided: Verdict, move: Transition) -> Transition:
+        """Complete the move of a step that is not tried again by itself: a person, or the way back."""
+        if decided.to == "waiting_human":
+            task = TaskOpened(
+                id=ids.uuid7(),
+                step=step.name,
+                kind="step_failed",
+                question="step_failed",
+                decisions=AFTER_FAILURE,
+            )
+            waiting_for = decision_signal(step.name)
+            return replace(move, waiting_for=waiting_for, effects=(*move.effects, task))
+        if decided.to == "stuck" and at.journey.on_failure == "undo" and not move.pivot:
+            in_doubt = at.may_repeat or decided.outcome == "unknown"
+            return self._given_up(at, move, in_doubt=in_doubt)
+        return move
+
+    def _given_up(self, at: Position, move: Transition, *, in_doubt: bool) -> Transition:
+        """Return the move of a run that nobody tries on: the way back, or its end at once."""
+        if at.run.pivoted:
+            return move
+        if _takes_back(at, in_doubt=in_doubt):
+            return replace(move, to="compensating")
+        _, outcome = end_of(at.run, undone=False)
+        ending: tuple[Effect, ...] = at.journey.on_end(self._mover.context(at.run), outcome)
+        return replace(move, to="failed", effects=move.effects + ending)
+
+    def _decided(self, at: Position, step: Step) -> Position | None:
+        """Do what a person decided about a step that used up its tries."""
+        signal = at.run.signal(decision_signal(step.name))
+        taken = (SignalConsumed(id=signal.id),) if signal else ()
+        move = self._mover.transition(at.run, step.name, [], clock.utcnow())
+        move = replace(move, outcome="deferred", cause="retry", effects=taken)
+        if signal is not None and signal.decision == "discard":
+            back = replace(move, to="stuck", cause="discard", error_code="retries_exhausted")
+            in_doubt = at.may_repeat or at.run.in_doubt(step.name)
+            move = self._given_up(at, back, in_doubt=in_doubt)
+        return self._mover.write(at, move)
+
+    def _wait(self, at: Position, waiting: Waiting) -> Position | None:
+        seconds = waiting.timeout_seconds
         parked = Park(
             run_id=at.run.id,
             fence=at.run.fence,
             signals=at.run.signals,
-            to="waiting_signal",
+            to=waiting.to,
             waiting_for=waiting.signal,
-            wake_at=clock.utcnow() + timedelta(seconds=waiting.timeout_seconds),
+            wake_at=None if seconds is None else clock.utcnow() + timedelta(seconds=seconds),
+            task=waiting.task,
         )
         try:
             if self._runs.park(parked):
                 return None
         except CommitUnknownError:
             pass
-        return self._position(at.run.id, redelivered=at.may_repeat)
-
-    def _moved(self, at: _Position, move: Transition) -> _Position | None:
-        """Write a transition; returns the new position while the run is still in our hands."""
-        seq = at.run.seq + 1
-        try:
-            moved = self._runs.transit(move, seq=seq, key=at.key, worker=self._worker)
-        except CommitUnknownError:
-            return self._after_doubt(at, move, seq)
-        self._fault("worker.after_commit")
-        if moved is not None:
-            self._measure(at.run, move)
-        if moved is None or moved[1] != "ready":
-            return None
-        return replace(at, run=_after(at.run, move, seq, moved[0]), may_repeat=False)
-
-    def _measure(self, run: Run, move: Transition) -> None:
-        for effect in move.effects:
-            if isinstance(effect, ExchangeMade):
-                self._meter.attempted(effect.exchange.profile, move.outcome)
-            elif isinstance(effect, NotificationSent):
-                self._meter.notified(effect.channel, "sent")
-        if move.to in ENDED:
-            seconds = (move.ended_at - run.created_at).total_seconds()
-            self._meter.ended(run.journey, move.error_code or move.to, seconds=seconds)
-
-    def _after_doubt(self, at: _Position, move: Transition, seq: int) -> _Position | None:
-        """The connection broke while committing: the row tells whether it was written."""
-        found = self._runs.read(at.run.id)
-        if found is None or found[0].status != "ready":
-            return None
-        written = any(row.seq == seq and row.name == move.name for row in found[0].log)
-        if found[0].fence == at.run.fence + 1 and written:
-            return replace(at, run=found[0], may_repeat=False)
-        if found[0].fence == at.run.fence:
-            return replace(at, run=found[0], may_repeat=True)
-        return None
-
-    def _put_aside(self, run: Run, key: DataKey | None, code: str) -> None:
-        now = clock.utcnow()
-        move = Transition(
-            run_id=run.id,
-            fence=run.fence,
-            step=run.step,
-            to="stuck",
-            name="journey",
-            attempt=1,
-            outcome="error",
-            started_at=now,
-            ended_at=now,
-            error_code=code,
-        )
-        self._runs.transit(move, seq=run.seq + 1, key=key, worker=self._worker)
+        return self._mover.position(at.run.id, redelivered=at.may_repeat)
 
 
-def _in_doubt(at: _Position, step: Step) -> bool:
-    """Tell whether the last try of this step left without our knowing its outcome."""
-    tries = [row for row in at.run.log if row.name == step.name]
-    return bool(tries) and tries[-1].outcome == "unknown"
-
-
-def _after(run: Run, move: Transition, seq: int, fence: int) -> Run:
-    """Return the run as our own transition left it, without reading it again."""
-    row = LoggedStep(
-        seq=seq, attempt=move.attempt, name=move.name, outcome=move.outcome, output=move.output
-    )
-    return replace(
-        run,
-        step=move.step,
-        seq=seq,
-        fence=fence,
-        waiting_for=move.waiting_for,
-        recoveries=0 if move.outcome == "ok" else run.recoveries,
-        citizen_id=move.citizen_id or run.citizen_id,
-        log=(*run.log, row),
-    )
+def _takes_back(at: Position, *, in_doubt: bool) -> bool:
+    """Tell whether there is something to take back before the run ends."""
+    if at.run.pivoted:
+        return False
+    return at.run.open_children > 0 or any(to_undo(at.journey, at.run, in_doubt=in_doubt))

@@ -2,17 +2,22 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final, Literal
 from uuid import UUID
 
+from orchestrator.engine.compensation import Undoable
 from orchestrator.engine.effects import (
     AccessCodeIssued,
+    AccessCodeRevoked,
     ExchangeMade,
     NotificationSent,
     SignalConsumed,
+    TasksClosed,
 )
 from orchestrator.engine.journey import (
+    AskPerson,
     Call,
     Choose,
     Done,
@@ -20,13 +25,13 @@ from orchestrator.engine.journey import (
     IssueCode,
     Local,
     Notify,
+    Pause,
     Require,
     Skipped,
-    Step,
     StepContext,
     Wait,
 )
-from orchestrator.engine.runs import Run
+from orchestrator.engine.runs import UNDO, Run, Task
 from orchestrator.services.access_codes import code_of, digest_of
 from orchestrator.services.notifications import language_of, recipient_of, text_of
 from orchestrator.services.ports.running import (
@@ -38,19 +43,29 @@ from orchestrator.services.ports.running import (
 )
 from schemas import ids
 from schemas.commands import Command
-from schemas.errors import PartnerAlreadyDoneError
+from schemas.errors import CompensationFailedError, PartnerAlreadyDoneError
 from schemas.keys import HubKeys
 from schemas.receipts import Exchange, Receipt
 
 OWN_SOURCE: Final = "/hub/citizen"
+CONSENT_GIVEN: Final = "consent.given"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """The step waits for a signal."""
+    """The step waits for a signal, a time or a person; without a timeout nothing but it wakes."""
 
     signal: str
-    timeout_seconds: float
+    timeout_seconds: float | None
+    to: Literal["waiting_signal", "waiting_timer", "waiting_human"] = "waiting_signal"
+    task: Task | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """Signals came that change nothing: they are taken, and the step is looked at again."""
+
+    effects: tuple[SignalConsumed, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +77,8 @@ class Try:
     may_repeat: bool
 
 
-Result = Done | End | Skipped | Waiting
+Result = Done | End | Skipped | Waiting | Heard
+Single = Local | Choose | IssueCode | Notify | Call | Wait | Require | AskPerson | Pause
 
 
 class StepRunner:
@@ -83,7 +99,7 @@ class StepRunner:
         self._keys = keys
         self._public_url = public_url
 
-    def run(self, step: Step, attempt: Try, log: list[Exchange]) -> Result:
+    def run(self, step: Single, attempt: Try, log: list[Exchange]) -> Result:
         """Do what the step says; raises only what ``engine.verdict`` can read."""
         match step:
             case Local() | Choose():
@@ -98,6 +114,64 @@ class StepRunner:
                 return self._wait(step, attempt.run)
             case Require():
                 return self._require(step, attempt)
+            case AskPerson():
+                return _ask(step, attempt)
+            case Pause():
+                return _pause(step, attempt.run)
+
+    def undo(
+        self, step: Undoable, attempt: Try, log: list[Exchange], *, before: frozenset[str]
+    ) -> Done | Skipped:
+        """Take a step back, with what it saw and what it left.
+
+        No basis is asked for: taking back tells a system nothing it was not told, and must go on
+        after a consent was withdrawn.
+
+        Args:
+            step: The step to take back.
+            attempt: The run, and whether an earlier undo may have got through.
+            log: Collects the exchanges.
+            before: The names of the steps whose outputs it sees.
+
+        Raises:
+            CompensationFailedError: nothing here can take it back any more.
+        """
+        seen = {name: out for name, out in attempt.context.outputs.items() if name in before}
+        left = seen.get(step.name, {})
+        if isinstance(step, IssueCode):
+            code_id = left.get("access_code_id")
+            revoked = (AccessCodeRevoked(id=UUID(code_id)),) if code_id else ()
+            return Done(effects=revoked)
+        earlier = {name: out for name, out in seen.items() if name != step.name}
+        data = step.data(replace(attempt.context, outputs=earlier))
+        if data is None:
+            return Skipped(reason="no_person")
+        command = self._undoing(
+            step, attempt, earlier.get(step.service, {}), {**data, **_ref(left)}
+        )
+        self._asked(command[0], command[1], log)
+        return Done()
+
+    def _undoing(
+        self,
+        step: Call,
+        attempt: Try,
+        chosen: Mapping[str, object],
+        data: Mapping[str, object],
+    ) -> tuple[ServiceRef, Command]:
+        service = self._services.service(str(chosen.get("service_id")))
+        if service is None or not self._gateway.can(service, step.undo):
+            raise CompensationFailedError("The system that did it cannot be asked to undo it.")
+        command = self._command(
+            step.name + UNDO,
+            attempt,
+            operation=step.undo,
+            purpose=step.purpose,
+            data=data,
+            service=service,
+            pseudonym=str(chosen.get("pseudonym") or ""),
+        )
+        return service, command
 
     def _issue_code(self, step: IssueCode, context: StepContext) -> Done:
         announced = context.outputs["announce"]
@@ -133,7 +207,7 @@ class StepRunner:
                 "text": text.body,
                 "subject": text.subject,
                 "sender": None,
-                "reference": _reference(context, step.name),
+                "reference": _reference(attempt.run.key(step.name)),
             },
             service=service,
         )
@@ -179,19 +253,27 @@ class StepRunner:
         return Done(output=output, effects=step.then(context, receipt))
 
     def _wait(self, step: Wait, run: Run) -> Result:
-        for signal in run.pending:
-            if signal.name == step.signal:
-                return Done(effects=(SignalConsumed(id=signal.id),))
+        signal = run.signal(step.signal)
+        if signal is not None:
+            output = signal.payload or {}
+            return Done(output=output, effects=(SignalConsumed(id=signal.id),))
         if run.waiting_for == step.signal:
             return step.otherwise
         return Waiting(signal=step.signal, timeout_seconds=step.timeout.total_seconds())
 
     def _require(self, step: Require, attempt: Try) -> Result:
+        told = tuple(
+            SignalConsumed(id=signal.id)
+            for signal in attempt.run.pending
+            if signal.name == CONSENT_GIVEN
+        )
         if self._basis(step.purpose, attempt.context, None) is not None:
-            return Done()
-        if attempt.run.waiting_for == "consent.given" and not attempt.run.pending:
+            return Done(effects=told)
+        if told:
+            return Heard(effects=told)
+        if attempt.run.waiting_for == CONSENT_GIVEN:
             return step.otherwise
-        return Waiting(signal="consent.given", timeout_seconds=step.timeout.total_seconds())
+        return Waiting(signal=CONSENT_GIVEN, timeout_seconds=step.timeout.total_seconds())
 
     def _basis(self, purpose: str, context: StepContext, channel: str | None) -> Basis | None:
         """Find the basis now; the person's own request on our page is one for its own code."""
@@ -211,7 +293,7 @@ class StepRunner:
         pseudonym: str = "",
     ) -> Command:
         return Command(
-            key=f"{attempt.run.id}:{step_name}",
+            key=attempt.run.key(step_name),
             operation=operation,
             data=data,
             pseudonym=pseudonym,
@@ -227,10 +309,53 @@ class StepRunner:
             return Receipt(external_ref=already.external_ref)
 
 
-def _reference(context: StepContext, step_name: str) -> str:
+def _ask(step: AskPerson, attempt: Try) -> Result:
+    """Return what a person decided, or open the task; nobody in time ends or marks it overdue."""
+    run, name = attempt.run, decision_signal(step.name)
+    signal = run.signal(name)
+    if signal is not None:
+        taken = SignalConsumed(id=signal.id)
+        chosen = next(known for known in step.decisions if known.name == signal.decision)
+        if chosen.end is not None:
+            return replace(chosen.end, effects=(*chosen.end.effects, taken))
+        return Done(output={"decision": chosen.name}, effects=(taken,))
+    is_late = run.waiting_for == name
+    if is_late and step.otherwise is not None:
+        closed = TasksClosed(reason="timeout")
+        return replace(step.otherwise, effects=(*step.otherwise.effects, closed))
+    task = Task(
+        id=ids.uuid7(),
+        step=step.name,
+        kind="decision",
+        question=step.question,
+        decisions=tuple(known.name for known in step.decisions),
+        due_at=attempt.context.now + step.timeout,
+    )
+    seconds = None if is_late else step.timeout.total_seconds()
+    return Waiting(signal=name, timeout_seconds=seconds, to="waiting_human", task=task)
+
+
+def _pause(step: Pause, run: Run) -> Result:
+    name = f"timer:{step.name}"
+    if run.waiting_for == name:
+        return Done()
+    seconds = step.duration / timedelta(seconds=1)
+    return Waiting(signal=name, timeout_seconds=seconds, to="waiting_timer")
+
+
+def decision_signal(step_name: str) -> str:
+    """Return the name of the signal that brings a person's decision about a step."""
+    return f"decision:{step_name}"
+
+
+def _ref(left: Mapping[str, object]) -> dict[str, object]:
+    """Return the system's own reference of what it did, when the step left one."""
+    return {"external_ref": left["external_ref"]} if left.get("external_ref") else {}
+
+
+def _reference(key: str) -> str:
     """Return a short text that names this sending at the gateway, the same for every try."""
-    digest = hashlib.sha256(f"{context.run_id}:{step_name}".encode()).digest()
-    return ids.crockford(int.from_bytes(digest, "big"), 16)
+    return ids.crockford(int.from_bytes(hashlib.sha256(key.encode()).digest(), "big"), 16)
 
 
 def made(step_name: str, log: list[Exchange]) -> tuple[ExchangeMade, ...]:

@@ -21,7 +21,7 @@ from orchestrator.store.connections import is_stale
 from schemas.errors import ParvisError, StoreUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from orchestrator.store.connections import Connection, Database
 
@@ -41,9 +41,15 @@ class Batch(Protocol):
 
 
 class Committer:
-    """Shared commits for one process. Everything it is given is committed when ``put`` returns."""
+    """Shared commits for one process. Everything it is given is committed when ``put`` returns.
 
-    def __init__(self, database: Database) -> None:
+    ``on_death`` is called when the greenlet dies of a bug, after every waiter was told: a process
+    must not go on without it, its supervisor starts another.
+    """
+
+    def __init__(self, database: Database, on_death: Callable[[], None] = lambda: None) -> None:
+        self.on_death = on_death
+        self._taken: list[tuple[Batch, Any, AsyncResult[Any]]] = []
         self._database = database
         self._waiting: Queue[tuple[Batch, Any, AsyncResult[Any]]] = Queue()
         self._connection: Connection | None = None
@@ -66,7 +72,7 @@ class Committer:
         while True:
             if len(taken) > 1:  # busy: who is about to ask shares this commit
                 gevent.sleep(GATHERING_SECONDS)
-            taken = [self._waiting.get()]
+            self._taken = taken = [self._waiting.get()]
             while not self._waiting.empty() and len(taken) < MOST_ROWS:
                 taken.append(self._waiting.get())
             groups: dict[int, list[tuple[Batch, Any, AsyncResult[Any]]]] = defaultdict(list)
@@ -124,4 +130,8 @@ class Committer:
         """Fail every waiter when the loop dies of a bug; the process must not go on without it."""
         self._greenlet = None
         while not self._waiting.empty():
-            self._waiting.get()[2].set_exception(CommitUnknownError("The committer died."))
+            self._taken.append(self._waiting.get())
+        for _, _, outcome in self._taken:
+            if not outcome.ready():
+                outcome.set_exception(CommitUnknownError("The committer died."))
+        self.on_death()

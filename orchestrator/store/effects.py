@@ -168,6 +168,28 @@ _PARTS: Final[dict[type, _Part]] = {
         "id:uuid",
         "UPDATE signal g SET consumed_by_seq = x.seq FROM {rows} WHERE g.id = x.id",
     ),
+    e.AccessCodeRevoked: _update(
+        "id:uuid",
+        "UPDATE access_code c SET expires_at = least(c.expires_at, parvis_now()) FROM {rows} "
+        "WHERE c.id = x.id AND c.redeemed_at IS NULL",
+    ),
+    e.TaskOpened: _Part(
+        columns=(
+            made := _insert(
+                "human_task",
+                "id:uuid, step, kind, question, decisions",
+                with_run=True,
+                conflict="ON CONFLICT (run_id, step) WHERE closed_at IS NULL DO NOTHING",
+            )
+        ).columns,
+        sql=made.sql.replace("x.decisions", "string_to_array(x.decisions, ' ')"),
+        row=made.row,
+    ),
+    e.TasksClosed: _update(
+        "reason",
+        "UPDATE human_task h SET closed_at = parvis_now(), decision = x.reason, "
+        "decided_by = 'worker' FROM {rows} WHERE h.run_id = x.run AND h.closed_at IS NULL",
+    ),
     e.ExchangeMade: _Part(
         columns=(made := _insert("exchange", _EXCHANGE, with_run=True)).columns,
         sql=made.sql,

@@ -1,59 +1,48 @@
-"""Runs: the fenced transition, parking, signals, timers and the sweeper, each one statement."""
+"""Runs: read whole, moved, parked, signalled, woken by the clock and the sweeper."""
 
-import json
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
-from uuid import UUID, uuid5
+from typing import Any, Final
+from uuid import UUID
 
 from psycopg.rows import DictRow
 
 from orchestrator.engine.journey import Start
-from orchestrator.engine.runs import LEASE, LoggedStep, Park, Run, StoredSignal, Transition
-from orchestrator.store import effects
+from orchestrator.engine.runs import (
+    LEASE,
+    ChildEnd,
+    LoggedStep,
+    Park,
+    Run,
+    Spawn,
+    StoredSignal,
+    Transition,
+)
+from orchestrator.store import children, tasks
+from orchestrator.store.cancelling import cancel
 from orchestrator.store.committer import Committer
 from orchestrator.store.connections import Connection, Database
 from orchestrator.store.notifier import Notifier
+from orchestrator.store.transitions import PARENT_TOLD, Parks, Transitions, step_row_id
 from orchestrator.store.vault import DataKey, Vault, opened_or_none
 from schemas import ids
 
-if TYPE_CHECKING:
-    from orchestrator.engine.effects import Effect
-
 _LEASE: Final = f"interval '{int(LEASE.total_seconds())} s'"
-_COLUMNS: Final = (
-    ("id", "uuid"),
-    ("fence", "bigint"),
-    ("step", "int"),
-    ("goes_to", "text"),
-    ("outcome", "text"),
-    ("name", "text"),
-    ("attempt", "int"),
-    ("cause", "text"),
-    ("output", "bytea"),
-    ("error", "text"),
-    ("started_at", "timestamptz"),
-    ("ended_at", "timestamptz"),
-    ("wake_at", "timestamptz"),
-    ("waiting_for", "text"),
-    ("error_code", "text"),
-    ("citizen_id", "uuid"),
-    ("worker", "text"),
-)
 _READ: Final = """
 SELECT r.id, r.journey, r.version, r.status, r.step, r.seq, r.fence, r.signals, r.recoveries,
-       r.waiting_for, r.citizen_id, r.data_key_id, r.created_at, r.data, k.wrapped,
+       r.waiting_for, r.citizen_id, r.data_key_id, r.created_at, r.data, r.wake_at, r.error_code,
+       r.cancel_asked, r.pivoted, r.open_children, r.parent_id, r.effect_of, k.wrapped,
        m.type, m.source, m.subject, m.event_id
   FROM run r LEFT JOIN message m ON m.id = r.message_id LEFT JOIN data_key k ON k.id = r.data_key_id
  WHERE r.id = %s"""
-_LOG: Final = (
-    "SELECT seq, attempt, name, outcome, output FROM step WHERE run_id = %s ORDER BY seq, attempt"
-)
-_PENDING: Final = (
-    "SELECT id, name FROM signal WHERE run_id = %s AND consumed_by_seq IS NULL ORDER BY id"
-)
+_LOG: Final = """
+SELECT seq, attempt, name, outcome, output, cause, coalesce(actor, 'worker') AS actor
+  FROM step WHERE run_id = %s ORDER BY seq, attempt"""
+_PENDING: Final = """
+SELECT id, name, decision, payload FROM signal
+ WHERE run_id = %s AND consumed_by_seq IS NULL ORDER BY id"""
+_KEY_OF: Final = """
+SELECT r.data_key_id, k.wrapped FROM run r JOIN data_key k ON k.id = r.data_key_id WHERE r.id = %s"""
 _SIGNAL: Final = f"""
 WITH s AS (INSERT INTO signal(id, run_id, name, dedup, payload)
            VALUES (%(sid)s, %(id)s, %(name)s, %(dedup)s, %(payload)s)
@@ -84,124 +73,29 @@ WITH late AS (SELECT id FROM run WHERE status IN ('ready', 'compensating') AND l
              FROM late WHERE r.id = late.id RETURNING r.id, r.status)
 INSERT INTO outbox(topic, key) SELECT 'wake', id FROM u WHERE status <> 'stuck'"""
 _BACK: Final = f"""
-WITH due AS (SELECT id FROM run WHERE status = 'waiting_timer' AND waiting_for = %(system)s
-              ORDER BY created_at LIMIT %(most)s FOR UPDATE SKIP LOCKED),
-     u AS (UPDATE run r SET status = 'ready', wake_at = NULL, fence = fence + 1,
-             lease_until = parvis_now() + {_LEASE} FROM due WHERE r.id = due.id RETURNING r.id)
+WITH due AS (SELECT id FROM run WHERE status IN ('waiting_timer', 'compensating')
+                AND waiting_for = %(system)s ORDER BY created_at LIMIT %(most)s FOR UPDATE SKIP LOCKED),
+     u AS (UPDATE run r SET status = CASE WHEN status = 'compensating' THEN status ELSE 'ready' END,
+             waiting_for = CASE WHEN status = 'compensating' THEN NULL ELSE waiting_for END,
+             wake_at = NULL, fence = fence + 1, lease_until = parvis_now() + {_LEASE} FROM due WHERE r.id = due.id RETURNING r.id)
 INSERT INTO outbox(topic, key) SELECT 'wake', id FROM u"""
-_PARK: Final = """
-WITH t AS (SELECT * FROM unnest(%(id)s::uuid[], %(fence)s::bigint[], %(signals)s::int[],
-             %(goes_to)s::text[], %(waiting_for)s::text[], %(wake_at)s::timestamptz[])
-             AS t(id, fence, signals, goes_to, waiting_for, wake_at))
-UPDATE run SET status = t.goes_to, waiting_for = t.waiting_for, wake_at = t.wake_at,
-       fence = run.fence + 1, updated_at = parvis_now()
-  FROM t WHERE run.id = t.id AND run.fence = t.fence AND run.signals = t.signals
-   AND NOT run.cancel_asked
-RETURNING run.id, run.fence"""
-
-
-@lru_cache(maxsize=256)
-def transition_sql(kinds: tuple[type, ...]) -> str:
-    """Return the batched transition for the kinds of effects that occur in the batch."""
-    arrays = ", ".join(f"%({name})s::{kind}[]" for name, kind in _COLUMNS)
-    names = ", ".join(name for name, _ in _COLUMNS)
-    further = "".join(effects.statement_part(kind) for kind in kinds)
-    return f"""
-WITH t AS (SELECT * FROM unnest({arrays}) AS t({names})),
-     r AS (UPDATE run SET step = t.step, seq = run.seq + 1, fence = run.fence + 1,
-             updated_at = parvis_now(), lease_until = parvis_now() + {_LEASE},
-             status = CASE WHEN cancel_asked AND run.status = 'ready' AND t.goes_to <> 'done'
-                           THEN 'compensating' ELSE t.goes_to END,
-             wake_at = CASE WHEN cancel_asked AND run.status = 'ready' THEN NULL ELSE t.wake_at END,
-             waiting_for = t.waiting_for, error_code = t.error_code,
-             recoveries = CASE WHEN t.outcome = 'ok' THEN 0 ELSE recoveries END,
-             citizen_id = coalesce(t.citizen_id, run.citizen_id),
-             ended_at = CASE WHEN t.goes_to IN ('done', 'failed', 'compensated', 'cancelled')
-                AND (t.goes_to = 'done' OR NOT (cancel_asked AND run.status = 'ready'))
-                THEN parvis_now() END
-            FROM t WHERE run.id = t.id AND run.fence = t.fence
-           RETURNING run.id, run.seq, run.fence, run.status),
-     s AS (INSERT INTO step(run_id, seq, attempt, name, outcome, cause, actor, output, error,
-                            started_at, ended_at, worker)
-           SELECT r.id, r.seq, t.attempt, t.name, t.outcome, t.cause, 'worker', t.output,
-                  t.error::jsonb, t.started_at, t.ended_at, t.worker FROM r JOIN t ON t.id = r.id)
-     {further}
-SELECT id, fence, seq, status FROM r"""
-
-
-def step_row_id(run_id: UUID, seq: int, attempt: int) -> UUID:
-    """Return the id under which a step row's output is sealed."""
-    return uuid5(run_id, f"{seq}/{attempt}")
-
-
-class Transitions:
-    """The batch of transitions: each row is (Transition, log position, data key, worker)."""
-
-    def write(self, connection: Connection, rows: Sequence[Any]) -> Sequence[DictRow | None]:
-        """Write the transitions; None marks a row that was fenced off."""
-        values: dict[str, list[Any]] = {name: [] for name, _ in _COLUMNS}
-        made: dict[type, list[tuple[UUID, Effect, DataKey | None]]] = defaultdict(list)
-        for move, seq, key, worker in sorted(rows, key=lambda row: row[0].run_id):
-            for (name, _), value in zip(_COLUMNS, _values(move, seq, key, worker), strict=True):
-                values[name].append(value)
-            for effect in move.effects:
-                made[type(effect)].append((move.run_id, effect, key))
-        kinds = tuple(kind for kind in effects.KINDS if kind in made)
-        for kind in kinds:
-            values |= effects.parameters(kind, made[kind])
-        moved = {row["id"]: row for row in connection.execute(transition_sql(kinds), values)}
-        return [moved.get(row[0].run_id) for row in rows]
-
-
-def _values(move: Transition, seq: int, key: DataKey | None, worker: str) -> Sequence[Any]:
-    output = None
-    if move.output is not None and key is not None:
-        output = key.seal_json(step_row_id(move.run_id, seq, move.attempt), dict(move.output))
-    return (
-        move.run_id,
-        move.fence,
-        move.step,
-        move.to,
-        move.outcome,
-        move.name,
-        move.attempt,
-        move.cause,
-        output,
-        json.dumps(dict(move.error)) if move.error else None,
-        move.started_at,
-        move.ended_at,
-        move.wake_at,
-        move.waiting_for,
-        move.error_code,
-        move.citizen_id,
-        worker,
-    )
-
-
-class Parks:
-    """The batch of runs that begin to wait for a signal; an outcome is the new fence or None."""
-
-    def write(self, connection: Connection, rows: Sequence[Park]) -> Sequence[int | None]:
-        """Park the rows; None marks one that a signal overtook or that was fenced off."""
-        taken = sorted(rows, key=lambda row: row.run_id)
-        values = {
-            "id": [row.run_id for row in taken],
-            "fence": [row.fence for row in taken],
-            "signals": [row.signals for row in taken],
-            "goes_to": [row.to for row in taken],
-            "waiting_for": [row.waiting_for for row in taken],
-            "wake_at": [row.wake_at for row in taken],
-        }
-        parked = {row["id"]: row["fence"] for row in connection.execute(_PARK, values)}
-        return [parked.get(row.run_id) for row in rows]
 
 
 def signal_on(
-    connection: Connection, run_id: UUID, name: str, *, dedup: str, payload: bytes | None = None
+    connection: Connection,
+    run_id: UUID,
+    name: str,
+    *,
+    dedup: str,
+    payload: bytes | None = None,
+    signal_id: UUID | None = None,
 ) -> None:
-    """Give a run a signal on a connection (and in the transaction) of the caller's."""
-    values = {"sid": ids.uuid7(), "id": run_id, "name": name, "dedup": dedup, "payload": payload}
-    connection.execute(_SIGNAL, values)
+    """Give a run a signal on a connection (and in the transaction) of the caller's.
+
+    A payload is sealed under the run's data key for the row ``signal_id``.
+    """
+    values = {"id": run_id, "name": name, "dedup": dedup, "payload": payload}
+    connection.execute(_SIGNAL, values | {"sid": signal_id or ids.uuid7()})
 
 
 class RunStore:
@@ -215,6 +109,7 @@ class RunStore:
         self._vault = vault
         self._notifier = notifier
         self._transitions = Transitions()
+        self._child_ends = Transitions(PARENT_TOLD)
         self._parks = Parks()
 
     def read(self, run_id: UUID) -> tuple[Run, DataKey | None] | None:
@@ -232,21 +127,70 @@ class RunStore:
         self, move: Transition, *, seq: int, key: DataKey | None, worker: str
     ) -> tuple[int, str] | None:
         """Write one transition; returns (fence, status), or None when the run was moved by others."""
-        moved = self._committer.put(self._transitions, (move, seq, key, worker))
+        batch = self._child_ends if move.parent_id else self._transitions
+        moved = self._committer.put(batch, (move, seq, key, worker))
+        if move.parent_id:
+            self._notifier.poke()
         return (moved["fence"], moved["status"]) if moved else None
 
     def park(self, parked: Park) -> bool:
-        """Let a run wait for a signal; False when one came meanwhile."""
+        """Let a run wait; False when a signal or a cancel came meanwhile, or others moved it."""
+        if parked.task is not None:
+            return tasks.park_and_ask(self._database, parked, parked.task)
         return self._committer.put(self._parks, parked) is not None
+
+    def spawn(self, wanted: Spawn, *, key: DataKey | None) -> bool:
+        """Start the children of a step and let their parent wait; False when others moved it."""
+        is_begun = children.spawn(self._database, wanted, key)
+        self._notifier.poke()
+        return is_begun
+
+    def children(self, parent_id: UUID, step: str, *, key: DataKey | None) -> Sequence[ChildEnd]:
+        """Return the latest child of each item of a step."""
+        return children.of(self._database, parent_id, step, key)
+
+    def wait_for_children(self, run: Run) -> bool:
+        """Let a run that goes back wait until its children ended; False when they all have."""
+        return children.await_ends(self._database, run)
+
+    def cancel(self, run_id: UUID, *, actor: str, reason: str | None = None) -> str | None:
+        """Ask a run to stop; returns its status afterwards, or None when it is over or unknown.
+
+        A run in a worker's hands goes back at its next transition, a waiting one at once. Asking
+        again, or while it already goes back, changes nothing.
+
+        Raises:
+            RunStateError: it did something that cannot be taken back, and only goes forward.
+        """
+        status = cancel(self._database, run_id, actor=actor, reason=reason)
+        self._notifier.poke()
+        return status
+
+    def decide(self, task_id: UUID, decision: str, *, actor: str) -> bool:
+        """Answer an open task and wake its run; False when it is closed or offers no such answer."""
+        is_taken = tasks.decide(self._database, task_id, decision, actor=actor)
+        self._notifier.poke()
+        return is_taken
 
     def signal(
         self, run_id: UUID, name: str, *, dedup: str, payload: Mapping[str, Any] | None = None
     ) -> None:
         """Store a signal once and wake the run when it waits for that name."""
-        sealed = json.dumps(dict(payload)).encode() if payload else None
+        signal_id = ids.uuid7()
         with self._database.connection() as connection:
-            signal_on(connection, run_id, name, dedup=dedup, payload=sealed)
+            sealed = self._sealed(connection, run_id, signal_id, payload) if payload else None
+            signal_on(connection, run_id, name, dedup=dedup, payload=sealed, signal_id=signal_id)
         self._notifier.poke()
+
+    def _sealed(
+        self, connection: Connection, run_id: UUID, signal_id: UUID, payload: Mapping[str, Any]
+    ) -> bytes | None:
+        row = connection.execute(_KEY_OF, (run_id,)).fetchone()
+        if row is None:
+            return None
+        return self._vault.open_key(row["data_key_id"], row["wrapped"]).seal_json(
+            signal_id, dict(payload)
+        )
 
     def wake_due(self) -> int:
         """Wake the runs whose time has come; returns how many (a page of 100 at most)."""
@@ -286,6 +230,8 @@ def _run(
             attempt=step["attempt"],
             name=step["name"],
             outcome=step["outcome"],
+            actor=step["actor"],
+            cause=step["cause"],
             output=opened_or_none(
                 key, step_row_id(row["id"], step["seq"], step["attempt"]), step["output"]
             ),
@@ -299,10 +245,22 @@ def _run(
         event_id=row["event_id"] or "",
         data=data if isinstance(data, dict) else {},
     )
+    signals = (
+        StoredSignal(
+            id=signal["id"],
+            name=signal["name"],
+            decision=signal["decision"],
+            payload=opened_or_none(key, signal["id"], signal["payload"]),
+        )
+        for signal in pending
+    )
     names = Run.__dataclass_fields__.keys() & row.keys()
     return Run(
         **{name: row[name] for name in names},
         start=start,
         log=tuple(steps),
-        pending=tuple(StoredSignal(id=signal["id"], name=signal["name"]) for signal in pending),
+        pending=tuple(signals),
     )
+
+
+__all__ = ["RunStore", "signal_on", "step_row_id"]

@@ -8,7 +8,7 @@ from tests.architecture.tree import ROOMS, name_of, python, syntax
 PLACES = {
     "orchestrator/api/partner_face.py": "the handler of last resort answers 500 and says no more",
     "orchestrator/runtime/worker.py": "the worker's loop goes on with the next run",
-    "orchestrator/runtime/executor.py": "a bug in a step is retried, then the run is stuck",
+    "orchestrator/runtime/moving.py": "a bug in a step is retried, then the run is stuck",
     "orchestrator/runtime/timers.py": "the timers' loop goes on with the next round",
 }
 

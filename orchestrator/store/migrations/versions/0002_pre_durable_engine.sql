@@ -53,9 +53,9 @@ CREATE INDEX run_waiting_for ON run(waiting_for, created_at)
 ALTER TABLE outbox ADD COLUMN refusals int NOT NULL DEFAULT 0;
 
 -- runs: keys of a fork with the same effect, runs that only go forward, decisions of people ---------
+-- effect_of: the run whose id makes the idempotency keys, its own when null
+-- pivoted: it did something that cannot be taken back, so it only goes forward
 ALTER TABLE run ADD COLUMN effect_of uuid, ADD COLUMN pivoted boolean NOT NULL DEFAULT false;
-COMMENT ON COLUMN run.effect_of IS 'The run whose id makes the idempotency keys; its own when null.';
-COMMENT ON COLUMN run.pivoted IS 'It did something that cannot be taken back.';
 ALTER TABLE signal ADD COLUMN decision text;
 
 CREATE TABLE human_task(
