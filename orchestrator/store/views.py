@@ -69,7 +69,7 @@ _RUN: Final = f"""
 WITH one AS (SELECT {_COLUMNS} FROM run WHERE id = %s)
 {_SHOWN.format(found="one")}"""
 _STEPS: Final = """
-SELECT seq, attempt, name, outcome, cause, error, started_at, ended_at, worker FROM step
+SELECT seq, attempt, name, outcome, cause, error, started_at, ended_at, worker, actor FROM step
  WHERE run_id = %(run)s AND seq < %(before)s ORDER BY seq DESC, attempt DESC LIMIT %(most)s"""
 _EXCHANGES: Final = """
 SELECT x.id, x.step, x.profile, x.operation, x.address, x.status, x.outcome, x.asked_at, x.sent_at,

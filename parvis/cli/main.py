@@ -9,7 +9,20 @@ from collections.abc import Sequence
 
 import click
 
-from parvis.cli import broker, city, ground, partners, processes, secrets, staff
+from parvis.cli import (
+    broker,
+    city,
+    dead_letters,
+    ground,
+    journeys,
+    partners,
+    processes,
+    replays,
+    runs,
+    secrets,
+    staff,
+    tasks,
+)
 from parvis.cli.context import Session
 from parvis.cli.french import FrenchGroup, sentence
 from parvis.metrics import running_version
@@ -40,7 +53,10 @@ def cli(context: click.Context) -> None:
     context.call_on_close(context.obj.close)
 
 
-for part in (processes, broker, ground, city, partners, secrets, staff):
+for part in (
+    *(processes, broker, ground, city, partners, secrets, staff),
+    *(journeys, runs, dead_letters, tasks, replays),
+):
     for command in part.COMMANDS:
         cli.add_command(command)
 

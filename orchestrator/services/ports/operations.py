@@ -35,6 +35,7 @@ class RunHead:
     waiting_for: str | None
     wake_at: datetime | None
     cancel_asked: bool
+    pivoted: bool
     parent_id: UUID | None
     effect_of: UUID
     log: Sequence[LogLine]
@@ -77,7 +78,8 @@ class NewRun:
     """A run that begins again on the message of another one, from ``step`` steps done.
 
     ``copied`` are the rows that are taken along; ``closes`` is the act that ends the old run in the
-    same statement, when it is not over; ``effect_of`` is set when the idempotency keys stay.
+    same statement, when it is not over; ``effect_of`` is set when the idempotency keys stay, and
+    ``pivoted`` when what stands cannot be taken back.
     """
 
     id: UUID
@@ -90,6 +92,7 @@ class NewRun:
     name: str
     reason: str | None = None
     effect_of: UUID | None = None
+    pivoted: bool = False
     closes: Act | None = None
 
 
@@ -98,6 +101,7 @@ class ActDone:
     """One act of a person as the log keeps it; ``reason`` is None once its key is gone."""
 
     seq: int
+    attempt: int
     name: str
     cause: str
     actor: str
@@ -166,12 +170,11 @@ class LetterCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """One message that was put aside; ``run_id`` is the run it should have woken, if it says one."""
+    """One message that was put aside, with what is known of its death."""
 
     id: UUID
     source: str
     reason: str
-    run_id: UUID | None
     detail: Mapping[str, object]
     seen_at: datetime
 

@@ -114,7 +114,7 @@ class Body:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRow:
-    """One attempt of one step."""
+    """One attempt of one step, or an act of a person (``actor`` is not ``worker``)."""
 
     seq: int
     attempt: int
@@ -125,6 +125,7 @@ class StepRow:
     started_at: datetime
     ended_at: datetime
     worker: str | None
+    actor: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

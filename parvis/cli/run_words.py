@@ -1,0 +1,68 @@
+"""What the command line calls states, outcomes and acts of runs, and how it reads spans of time."""
+
+import re
+from datetime import datetime, timedelta
+from typing import Final
+
+import click
+
+from schemas import clock
+
+STATUSES: Final = {
+    "ready": "en cours",
+    "waiting_timer": "nouvelle tentative prévue",
+    "waiting_signal": "en attente",
+    "waiting_human": "attend une décision",
+    "compensating": "annulation en cours",
+    "compensated": "annulée, effets repris",
+    "cancelled": "annulée",
+    "failed": "abandonnée",
+    "stuck": "en rebut",
+    "done": "terminée",
+}
+OUTCOMES: Final = {
+    "ok": "fait",
+    "error": "échec",
+    "timeout": "délai dépassé",
+    "unknown": "issue inconnue",
+    "skipped": "sautée",
+    "deferred": "reportée",
+    "compensated": "repris",
+}
+ACTS: Final = {
+    "retry": "relancée",
+    "resume": "repartie sans attendre",
+    "skip": "étape sautée",
+    "discard": "écartée",
+    "restart": "recommencée",
+    "fork": "reprise d'une étape",
+    "cancel": "arrêt demandé",
+    "decide": "décision prise",
+}
+TASKS: Final = {
+    "decision": "décision attendue",
+    "step_failed": "l'étape a échoué",
+    "undo_failed": "l'annulation a échoué",
+}
+_SPAN: Final = re.compile(r"(\d{1,4})(min|h|d)", re.ASCII)
+_UNITS: Final = {"min": 60, "h": 3600, "d": 86400}
+
+
+class Since(click.ParamType[datetime]):
+    """A moment in the past, written as the span since then."""
+
+    name = "durée"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Return the moment; ``90min``, ``12h``, ``3d``."""
+        read = _SPAN.fullmatch(str(value))
+        if read is None:
+            self.fail("une durée s'écrit 90min, 12h ou 3d", param, ctx)
+        return clock.utcnow() - timedelta(seconds=int(read[1]) * _UNITS[read[2]])
+
+
+def at(moment: datetime | None) -> str:
+    """Return a moment as people of the city read it on this machine."""
+    return moment.astimezone().strftime("%d/%m/%Y %H:%M:%S") if moment else "—"
