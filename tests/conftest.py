@@ -13,7 +13,7 @@ from orchestrator.store.vault import Vault
 from parvis.embedded_postgres import EmbeddedPostgres
 from schemas.keys import HubKeys
 
-pytest_plugins = ["tests.plugins.requirements", "tests.plugins.rabbitmq"]
+pytest_plugins = ["tests.plugins.requirements", "tests.plugins.rabbitmq", "tests.plugins.hub"]
 
 MASTER_KEY = bytes(range(32))
 
