@@ -8,6 +8,7 @@ wait. Everything that needs the broker's reply (channel, prefetch, consume) is d
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Final
 
 import gevent
@@ -48,7 +49,8 @@ class Consumer:
         self._queue = queue
         self._taken = taken
         self._ended = ended
-        self._tag = f"parvis.{id(self):x}"
+        self._turns = count(1)
+        self._tag = ""
         self._stirred = Event()
         self._unanswered: dict[int, None] = {}  # tags, in the order they came
         self._accepted: list[int] = []
@@ -162,6 +164,8 @@ class Consumer:
             self._channel.basic_cancel(self._tag, nowait=True)
 
     def _consume(self, *, nowait: bool = False) -> None:
+        """Begin to consume under a new name: 3.10 ends a connection that takes up an old one again."""
+        self._tag = f"parvis.{next(self._turns)}"
         self._channel.basic_consume(
             self._queue,
             consumer_tag=self._tag,
