@@ -7,6 +7,7 @@ it, because making them costs more than the seed itself.
 import base64
 import os
 import random
+import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
@@ -49,6 +50,10 @@ KEPT = frozenset(
 )
 
 
+# no delay so short that a worker sleeps it out in real time
+POLICY = "3s x3; 1min x5; 15min x8; 2h x12; then dead-letter"
+
+
 @dataclass
 class Ground:
     """One prepared database and what is shared on it."""
@@ -65,6 +70,7 @@ class Ground:
         ConsentRows(hub.database).seed()
         OpenDataRows(hub.database).import_open_data(data, actor="campaign")
         text = (ROOT / "parvis/demo/city.yaml").read_text(encoding="utf-8")
+        text = re.sub(r"retry: .*", f'retry: "{POLICY}"', text)
         for name in _secret_names(text):
             hub.secrets.put(name, "an invented value", actor="campaign")
         hub.configuration.apply(text, actor="campaign")
@@ -94,8 +100,12 @@ class Ground:
         return Cables(self.url)
 
     @cached_property
+    def _reading(self) -> Database:
+        return Database(self.url)
+
+    @cached_property
     def offer(self) -> LiveOffer:
-        return LiveOffer(OfferRowsReader(Database(self.url)))
+        return LiveOffer(OfferRowsReader(self._reading))
 
     @cached_property
     def partners(self) -> dict[str, Partner]:
@@ -127,6 +137,7 @@ class Ground:
 
     def close(self) -> None:
         self.cables.close()
+        self._reading.close()
         self.looking.close()
 
 

@@ -8,10 +8,12 @@ import io
 import json
 import random
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, timedelta
 from uuid import UUID
 
+import gevent
 import psycopg
 
 from mock_partners.senders import Notice, Sharing, arrival, cloud_event, invent, new_event_id
@@ -19,12 +21,12 @@ from orchestrator.engine.runs import ENDED
 from orchestrator.services.access_codes import Redemption, code_of
 from orchestrator.services.purposes import PARTNER_ARRIVAL, notice_sha256
 from schemas import clock, ids
-from schemas.errors import EventIdReusedError, StoreUnavailableError
+from schemas.errors import EventIdReusedError, InvalidPayloadError, StoreUnavailableError
 from tests.reliability.broker import Broker
 from tests.reliability.ground import Ground
 from tests.reliability.invariants import BrokenError, Invariants, demand, fail
 from tests.reliability.processes import Process
-from tests.reliability.stage import Parked, Stage, run_until_still
+from tests.reliability.stage import Parked, Stage
 from tests.reliability.systems import FINAL, GOOD, City, reference_of
 
 CANARY = r"Canarine|\+3363998"
@@ -35,7 +37,7 @@ SHARINGS = ((True, "sms"), (True, "sms"), (True, None), (False, "sms"), (False, 
 NOTICE = Notice(version=PARTNER_ARRIVAL, sha256=str(notice_sha256(PARTNER_ARRIVAL, "fr")))
 ARRIVES, WITHDRAWS = "utility.contract_opened.v1", "contact.withdrawn.v1"
 SENDER = "volt_provence"
-SWEEP_AFTER = timedelta(seconds=130)
+A_WHILE = timedelta(days=4)
 MOST_ROUNDS = 400
 
 
@@ -46,8 +48,8 @@ class Sent:
     event: dict
     asked: int = 0
     is_acknowledged: bool = False
-    message_ids: set[UUID] = field(default_factory=set)
-    run_id: UUID | None = None
+    message_ids: set[str] = field(default_factory=set)
+    run_id: str | None = None
 
     @property
     def id(self) -> str:
@@ -83,7 +85,7 @@ class Play:
         self.ground = ground
         self.chances = chances
         self.logs = logs
-        self.stage = Stage()
+        self.stage = Stage(self.settle)
         self.broker = Broker(chances) if with_broker else None
         self.places: frozenset[str] = frozenset()
         self.invariants = Invariants(ground.looking, CANARY)
@@ -97,7 +99,13 @@ class Play:
         self.counts: Counter = Counter()
         self.faults: list[BaseException] = []
         self._offset = timedelta()
+        self._went_back = False  # what was due at a moment is then due as much later
         self._numbers = 0
+
+    @property
+    def arrivals(self) -> list[Sent]:
+        """What was announced, oppositions apart."""
+        return [event for event in self.events.values() if event.event["type"] == ARRIVES]
 
     # --- the ports of the processes ---------------------------------------------------------------
 
@@ -106,11 +114,11 @@ class Play:
         if place in self.places:
             self.stage.arrive(place, process)
 
-    def fate_of(self, process: Process, _sql: str) -> str | None:
-        """Say what becomes of a statement."""
+    def fate_of(self, process: Process, sql: str) -> str | None:
+        """Say what becomes of a statement; only those that write can meet a deadlock."""
         for plan in self.database_fates:
             victim, fate, skip = plan
-            if victim is process:
+            if victim is process and (fate != "deadlock" or "UPDATE" in sql or "INSERT" in sql):
                 self.database_fates.remove(plan)
                 if skip:
                     self.database_fates.append((victim, fate, skip - 1))
@@ -125,6 +133,13 @@ class Play:
             return "refused"
         return told
 
+    def settle(self) -> None:
+        """Run everything until each greenlet has stopped somewhere; a committer may gather rows."""
+        gevent.idle()
+        while any(process.is_committing for process in (*self.workers, self.web)):
+            gevent.sleep(0.0005)
+            gevent.idle()
+
     # --- what may be done -------------------------------------------------------------------------
 
     def arrive(self, commune: str, sharing: tuple[bool, str | None]) -> Sent:
@@ -137,7 +152,7 @@ class Play:
             phone=f"+3363998{self.chances.randrange(10_000):04d}",
             language="fr",
         )
-        now = clock.utcnow()
+        now = clock.utcnow() - A_WHILE
         data = arrival(
             ARRIVES,
             commune=commune,
@@ -155,7 +170,10 @@ class Play:
     def withdraw(self, known: Sent) -> Sent:
         """A partner passes an opposition on."""
         purposes = ["library.preregistration", "access_code.delivery"]
-        data = {"purposes": self.chances.choice([purposes, purposes[:1], purposes[1:]])}
+        data = {
+            "purposes": self.chances.choice([purposes, purposes[:1], purposes[1:]]),
+            "channel": self.chances.choice(("sms", "none")),
+        }
         return self._new_event(WITHDRAWS, data, known.event["subject"])
 
     def post(self, *events: Sent) -> None:
@@ -164,7 +182,7 @@ class Play:
         for event in events:
             event.asked += 1
             self.web.do(self._receive, event)
-        run_until_still()
+        self.settle()
 
     def post_another_body(self, known: Sent) -> None:
         """The same id with another body: refused, nothing changes."""
@@ -173,7 +191,7 @@ class Play:
         if other == known.event:
             other["data"] = {**other["data"], "commune": "13055"}
         made = self.web.do(self._receive_other, known, json.dumps(other).encode())
-        run_until_still()
+        self.settle()
         assert made.dead or self.web.database.is_away
 
     def redeem(self, *, times: int = 1) -> None:
@@ -188,18 +206,18 @@ class Play:
     def redeem_code(self, code_id: UUID, *, times: int = 1) -> None:
         self.note("redeem", times)
         made = [self.web.do(self._redeem, code_id) for _ in range(times)]
-        run_until_still()
+        self.settle()
         let_in = sum(job.value is Redemption.REDEEMED for job in made)
         demand(let_in <= 1, 7, f"{let_in} of {times} parallel redemptions were let in")
 
-    def signal(self, run_id: UUID, name: str, dedup: str, *, times: int = 1) -> None:
+    def signal(self, run_id: UUID | str, name: str, dedup: str, *, times: int = 1) -> None:
         """A signal comes: early, late, twice, or to a run that never waits for it."""
         self.note("signal", name, times)
         for _ in range(times):
             self.web.do(self._signal, run_id, name, dedup)
-        run_until_still()
+        self.settle()
 
-    def consent(self, run_id: UUID) -> None:
+    def consent(self, run_id: UUID | str) -> None:
         """A person agrees on our page: the record, and the signal to the run."""
         row = self.ground.looking.execute(
             "SELECT p.pseudonym FROM run r JOIN pseudonym p ON p.citizen_id = r.citizen_id "
@@ -230,7 +248,7 @@ class Play:
         self.note("start", made.name)
         self.workers.append(made)
         made.start()
-        run_until_still()
+        self.settle()
 
     def kill(self, process: Process) -> None:
         """Kill -9."""
@@ -238,7 +256,7 @@ class Play:
         self.counts["kills"] += 1
         self.database_fates = [plan for plan in self.database_fates if plan[0] is not process]
         process.kill()
-        run_until_still()
+        self.settle()
         if process is self.web:
             self.web = self._process("web")
         else:
@@ -247,6 +265,7 @@ class Play:
     def turn(self, by: timedelta) -> None:
         """Turn the clock, of the hub and of its database."""
         self.note("turn", by)
+        self._went_back = self._went_back or by < timedelta()
         self._offset += by
         self.ground.cables.turn(self._offset)
 
@@ -254,7 +273,7 @@ class Play:
         """Timers and sweeper do their round."""
         for store in (self.web.runs.wake_due, self.web.runs.sweep_late):
             self.web.do(self._quietly, store)
-        run_until_still()
+        self.settle()
         self.relay()
 
     def relay(self, *, forgets: bool = False) -> None:
@@ -298,7 +317,7 @@ class Play:
         else:
             fail(1, f"no rest after {MOST_ROUNDS} rounds: {self._restless()}")
         self.check()
-        for run in self._runs():
+        for run in self.runs():
             is_over = run["status"] in ENDED or self._may_be_stuck(run)
             demand(
                 is_over, 1, f"run {run['id']} ended nowhere: {run['status']} {run['error_code']}"
@@ -308,7 +327,7 @@ class Play:
         """Let go of everything."""
         for process in [*self.workers, self.web]:
             process.kill()
-        run_until_still()
+        self.settle()
 
     def note(self, *words: object) -> None:
         self.story.append(" ".join(map(str, words)))
@@ -319,12 +338,12 @@ class Play:
         return Process(settings=self.ground.settings, play=self, name=name)
 
     def _new_event(self, kind: str, data: dict, subject: str) -> Sent:
-        now = clock.utcnow()
+        now = clock.utcnow() - A_WHILE
         made = cloud_event(
             kind,
             data,
             source=f"/partners/{SENDER}",
-            event_id=new_event_id(self.chances, now),
+            event_id=new_event_id(self.chances, clock.utcnow()),
             subject=subject,
             happened_at=now,
         )
@@ -337,17 +356,27 @@ class Play:
             self.web.intake.receive(self.ground.partners[SENDER], event.raw, {})
         except StoreUnavailableError:
             self.counts["503"] += 1
+        except InvalidPayloadError as error:
+            self._out_of_time(event, error)
         except Exception as error:  # noqa: BLE001 - a sender may get a 202 or a 503, nothing else
             self._unexpected("intake", error)
         else:
             self.counts["acknowledged"] += not event.is_acknowledged
             event.is_acknowledged = True
 
+    def _out_of_time(self, event: Sent, error: InvalidPayloadError) -> None:
+        """Our clock was turned past what we take from a sender: refused, and never acknowledged."""
+        if [where for where, _ in error.errors] != ["#/time"]:
+            self._unexpected("intake", error)
+        if not event.is_acknowledged and self.events.pop(event.id, None):
+            self.counts["out of time"] += 1
+            self.counts["attempt"] -= 1
+
     def _receive_other(self, known: Sent, raw: bytes) -> None:
         before = self._kept(known)
         try:
             self.web.intake.receive(self.ground.partners[SENDER], raw, {})
-        except (EventIdReusedError, StoreUnavailableError):
+        except (EventIdReusedError, StoreUnavailableError, InvalidPayloadError):
             if known.is_acknowledged:
                 demand(self._kept(known) == before, 2, "a refused body changed something")
         except Exception as error:  # noqa: BLE001 - as above
@@ -384,7 +413,8 @@ class Play:
 
     def _unexpected(self, where: str, error: Exception) -> None:
         self.counts["unexpected"] += 1
-        self.faults.append(BrokenError(f"{where}: {type(error).__name__}: {error}"))
+        said = f"{where}: {type(error).__name__}: {error} {getattr(error, 'errors', '')}"
+        self.faults.append(BrokenError(said))
         self.faults[-1].__cause__ = error
 
     def _record_consent(self, subject_ref: str) -> None:
@@ -416,30 +446,36 @@ class Play:
         late = [event for event in self.events.values() if not event.is_acknowledged]
         if late:
             self.post(*late)
-        self.tick()
-        self._let_all_go()
-        self.look()
-        self._let_all_go()
+        self._work()
         if self._standing() != before:
             self.check()
             return True
         return self._pass_time()
+
+    def _work(self) -> None:
+        """Timers, then every greenlet, then every worker that waits for wakes."""
+        self.tick()
+        self._let_all_go()
+        self.look()
+        self._let_all_go()
 
     def _let_all_go(self) -> None:
         while moving := [here for here in self.stage.parked if here.place != "worker.waits"]:
             self.stage.let_go(moving, GOOD)
 
     def _standing(self) -> tuple:
-        rows = self._runs()
+        rows = self.runs()
         open_calls = len(self.stage.parked)
         return tuple((row["id"], row["fence"], row["status"]) for row in rows), open_calls
 
-    def _runs(self) -> list[dict]:
+    def runs(self) -> list[dict]:
         return self.ground.looking.execute("SELECT * FROM run ORDER BY id").fetchall()
 
     def _pass_time(self) -> bool:
         """Nothing moves by itself: the next timer, the sweeper, or somebody who comes or does not."""
-        runs = [run for run in self._runs() if run["status"] not in ENDED | {"stuck"}]
+        if self._rest():
+            return True
+        runs = [run for run in self.runs() if run["status"] not in ENDED | {"stuck"}]
         timed = [
             run["wake_at"] for run in runs if run["status"] in {"waiting_timer", "compensating"}
         ]
@@ -447,13 +483,27 @@ class Play:
         if any(timed):
             self.turn(max(timedelta(), min(filter(None, timed)) - now) + timedelta(seconds=1))
             return True
-        if any(run["status"] in {"ready", "compensating"} for run in runs):
-            self.turn(SWEEP_AFTER)
+        held = [run["lease_until"] for run in runs if run["status"] in {"ready", "compensating"}]
+        if held:
+            self.turn(max(timedelta(), min(held) - now) + timedelta(seconds=1))
             return True
         if not runs:
             return False
         self._decide(self.chances.choice(runs), now)
         return True
+
+    def _rest(self) -> bool:
+        """Give a process that catches its breath the real time it asked for."""
+        if not any(self._resting()):
+            return False
+        while any(self._resting()):
+            gevent.sleep(0.01)
+        return True
+
+    def _resting(self) -> Iterator[bool]:
+        for process in self.workers:
+            standing = sum(here.owner is process for here in self.stage.parked)
+            yield process.alive > standing
 
     def _decide(self, run: dict, now) -> None:
         """Somebody comes with the code, agrees, or nobody ever does."""
@@ -471,21 +521,19 @@ class Play:
 
     def _run_beside_the_sick(self) -> None:
         """While one system stays down, everybody else's runs go on as if nothing was."""
-        for _ in range(6):
+        for _ in range(3):
             while True:
                 before = self._standing()
-                self.tick()
-                self._let_all_go()
-                self.look()
-                self._let_all_go()
-                if self._standing() == before:
+                self._work()
+                if self._standing() == before and not self._rest():
                     break
             self.check()
             self.turn(timedelta(minutes=17))
         self.tick()
         self._let_all_go()
-        for run in self._runs():
-            if run["status"] in {"ready", "waiting_timer"} and not self._needs_the_sick(run):
+        for run in self.runs():
+            is_still = run["status"] in {"ready", "waiting_timer"} and not self._went_back
+            if is_still and not self._needs_the_sick(run):
                 fail(9, f"run {run['id']} stands still beside a sick {self.sick}")
 
     def _needs_the_sick(self, run: dict) -> bool:
@@ -525,7 +573,7 @@ class Play:
     def _restless(self) -> list[tuple]:
         return [
             (str(run["id"]), run["status"], run["waiting_for"], str(run["wake_at"]))
-            for run in self._runs()
+            for run in self.runs()
             if run["status"] not in ENDED
         ]
 

@@ -5,8 +5,6 @@ from functools import cached_property
 
 import gevent
 
-from orchestrator.runtime.gateway import Gateway
-from orchestrator.runtime.worker import Worker
 from orchestrator.services.access_codes import AccessCodes
 from orchestrator.store.library import AccessCodeTable, AttemptCounters
 from orchestrator.store.waker import EmbeddedWaker
@@ -15,8 +13,6 @@ from parvis.bootstrap import Hub
 from tests.reliability.broker import Consumer, Steps
 from tests.reliability.cables import StagedDatabase
 from tests.reliability.stage import KilledError
-
-GREENLETS = 16
 
 
 class Quiet:
@@ -51,12 +47,9 @@ class Process(Hub):
 
     @cached_property
     def gateway(self):
-        return Gateway(
-            secrets=self.secrets,
-            breakers=self.breakers,
-            share=GREENLETS,
-            opening=self.play.city.opening(self),
-        )
+        made = super().gateway
+        made._opening = self.play.city.opening(self)
+        return made
 
     @cached_property
     def fault(self):
@@ -69,12 +62,9 @@ class Process(Hub):
 
     @cached_property
     def worker(self):
-        return Worker(
-            waker=Steps(self.waker, self.play.stage, self),
-            executor=self.executor,
-            greenlets=GREENLETS,
-            fault=self.fault,
-        )
+        made = super().worker
+        made._waker = Steps(self.waker, self.play.stage, self)
+        return made
 
     @cached_property
     def intake(self):
@@ -101,6 +91,17 @@ class Process(Hub):
         made = gevent.spawn(function, *arguments)
         self.greenlets.append(made)
         return made
+
+    @property
+    def is_committing(self) -> bool:
+        """Whether rows wait for the committer, which gathers them for a moment when it is busy."""
+        return "committer" in self.__dict__ and not self.committer._waiting.empty()
+
+    @property
+    def alive(self) -> int:
+        """How many greenlets of the worker have not ended."""
+        mine = [*self.greenlets, *self.worker._pool.greenlets]
+        return sum(not each.dead for each in mine)
 
     def kill(self) -> None:
         """End at once, as kill -9 does: no statement, no answer, no last word."""

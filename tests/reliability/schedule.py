@@ -166,9 +166,9 @@ class Schedule:
         self.play.strike(chosen, fate, self._chances.randrange(4))
 
     def _repeat(self) -> None:
-        if not self.play.events:
+        if not self.play.arrivals:
             return
-        known = self._chances.choice([*self.play.events.values()])
+        known = self._chances.choice(self.play.arrivals)
         match self._chances.randrange(3):
             case 0:
                 self.play.post(known, known)
@@ -180,9 +180,9 @@ class Schedule:
     def _people(self) -> None:
         """Withdrawals, consents and signals, whether or not anybody waits for them."""
         play = self.play
-        if not play.events:
+        if not play.arrivals:
             return
-        known = self._chances.choice([*play.events.values()])
+        known = self._chances.choice(play.arrivals)
         match self._chances.randrange(3):
             case 0:
                 play.post(play.withdraw(known))
@@ -209,7 +209,11 @@ class FailedSeedError(AssertionError):
     """A seed broke an invariant; says how to see it again and what was done."""
 
     def __init__(self, seed: int, play: Play, cause: BaseException) -> None:
-        told = "\n  ".join(play.story[-60:])
+        runs = [
+            f"{run['id']} {run['journey']} {run['status']} {run['error_code']}"
+            for run in play.runs()
+        ]
+        told = "\n  ".join([*play.story[:30], "...", *play.story[30:][-40:], *runs])
         super().__init__(
             f"seed {seed}: {type(cause).__name__}: {cause}\n"
             f"again: PARVIS_TEST_SEED={seed} pytest tests/reliability/test_seeds.py\n  {told}"

@@ -4,6 +4,7 @@ The process is not patched and psycopg waits in C, so between two places a green
 the same choices give the same course.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import gevent
@@ -27,8 +28,10 @@ class Parked:
 class Stage:
     """Where the greenlets of all processes stand."""
 
-    def __init__(self) -> None:
+    def __init__(self, settle: Callable[[], None]) -> None:
+        """``settle`` runs everything that can run now."""
         self.parked: list[Parked] = []
+        self._settle = settle
 
     def arrive(self, place: str, owner: object, about: object = None) -> object:
         """Stop here; returns what the schedule says when it lets this greenlet go on."""
@@ -45,9 +48,4 @@ class Stage:
         for one in chosen:
             self.parked.remove(one)
             one.told.set(told)
-        run_until_still()
-
-
-def run_until_still() -> None:
-    """Run everything that can run now."""
-    gevent.idle()
+        self._settle()

@@ -69,9 +69,9 @@ def machine(ground, logs):
             self.play.redeem(times=times)
 
         @rule(index=st.integers(0, 4), kind=st.sampled_from(("same", "again", "body", "withdraw")))
-        @precondition(lambda self: self.play.events)
+        @precondition(lambda self: self.play.arrivals)
         def a_sender_speaks_again(self, index, kind):
-            events = [*self.play.events.values()]
+            events = self.play.arrivals
             known = events[index % len(events)]
             match kind:
                 case "same":

@@ -1,0 +1,67 @@
+"""What became of every event, counted by the doubles and the tables: nothing lost, nothing twice."""
+
+from collections import Counter
+
+from tests.crash.load import Load
+from tests.crash.town import GATEWAY, LIBRARIES, Town
+from tests.reliability.reports import Report
+
+_RUNS = """
+SELECT i.source, i.event_id, r.id, r.status, r.error_code FROM inbox i JOIN run r ON r.id = i.run_id"""
+_OPEN = """
+SELECT count(*) AS n FROM run WHERE ended_at IS NULL AND status <> 'stuck'"""
+_REFERENCES = "SELECT our_ref, state FROM preregistration"
+
+
+def still_open(town: Town) -> int:
+    """Return how many runs have not come to an end."""
+    return int(town.rows(_OPEN)[0]["n"])
+
+
+def counted(town: Town, load: Load, *, name: str, seed: int) -> Report:
+    """Hold every acknowledged event against the tables and the doubles."""
+    report = Report(name=name, seed=seed, attempt=len(load.events), acknowledged=load.acknowledged)
+    runs = {(row["source"], row["event_id"]): row for row in town.rows(_RUNS)}
+    for event in load.events:
+        if not event.is_acknowledged:
+            continue
+        run = runs.get(event.key)
+        if run is None:
+            report.lost += 1
+        elif run["status"] == "done" and run["error_code"] is None:
+            report.ok += 1
+        else:
+            report.unexpected += 1
+            report.more[f"ended {run['status']} {run['error_code']}"] += 1
+    report.duplicated = _doubled(town, {event.phone for event in load.events})
+    report.recovered = town.rows(
+        "SELECT count(DISTINCT run_id) AS n FROM step WHERE attempt > 1 OR outcome <> 'ok'"
+    )[0]["n"]
+    report.unexpected += sum(
+        number
+        for status, number in load.answers.items()
+        if isinstance(status, int) and status not in {202, 429, 503}
+    )
+    report.more |= Counter({f"answer {key}": number for key, number in load.answers.items()})
+    report.more["kills"] = town.kills
+    return report
+
+
+def _doubled(town: Town, phones: set[str]) -> int:
+    """Return the effects beyond the first: records by our reference, texts by telephone."""
+    records: Counter = Counter()
+    for profile in LIBRARIES.values():
+        records.update(e["reference"] for e in town.mock(profile).effects("patron.created"))
+    texts = Counter(message["receiver"] for message in town.mock(GATEWAY).messages())
+    effects = [*records.values(), *(texts[phone] for phone in phones)]
+    return sum(number - 1 for number in effects if number > 1)
+
+
+def missing(town: Town, load: Load) -> int:
+    """Return how many acknowledged events have not had their record and their text."""
+    records = sum(
+        len(town.mock(profile).effects("patron.created")) for profile in LIBRARIES.values()
+    )
+    texts = {message["receiver"] for message in town.mock(GATEWAY).messages()}
+    wanted = [event for event in load.events if event.is_acknowledged]
+    return max(len(wanted) - records, 0) + sum(event.phone not in texts for event in wanted)

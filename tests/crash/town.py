@@ -1,0 +1,152 @@
+"""A city of real processes for campaigns: the demonstration's ground, with as many of each as wanted.
+
+Only the main thread starts processes (Linux ends them with it), so campaigns send from other
+threads and kill and mend from this one.
+"""
+
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+
+import psycopg
+from psycopg.rows import dict_row
+
+from mock_partners.senders import Sender
+from orchestrator.services.access_codes import code_of, digest_of
+from orchestrator.store.library import AccessCodeTable
+from orchestrator.store.locks import TIMERS, WAKER
+from parvis.bootstrap import Hub, open_hub
+from parvis.demo.environment import environment_of
+from parvis.demo.facts import Facts
+from parvis.demo.ground import HOST, Ground
+from parvis.demo.options import DemoOptions
+from parvis.demo.systems import Mock
+from parvis.settings import Settings
+
+LIBRARIES = {"13055": "koha_marseille", "13001": "koha_aix", "83050": "koha_draguignan"}
+GATEWAY = "sms_city"
+# one sender says everything, so its own limit is out of the way unless a campaign is about it
+PLENTY = {"PARVIS_REQUESTS_PER_MINUTE": "10000000"}
+
+
+class Town(Ground):
+    """Everything that runs, with ``more`` settings for all of it."""
+
+    def __init__(self, folder: Path, *, more: dict[str, str] | None = None) -> None:
+        super().__init__(DemoOptions(folder=folder))
+        self._more = {**PLENTY, **(more or {})}
+        self.kills = 0
+
+    # --- starting ---------------------------------------------------------------------------------
+
+    def _start_database(self) -> None:
+        super()._start_database()
+        with self.folder.environment.open("a", encoding="utf-8") as settings:
+            settings.writelines(f"{name}={value}\n" for name, value in self._more.items())
+
+    def run_beside(self, name: str, *arguments: str, more: dict[str, str] | None = None) -> None:
+        """Start one more process of the hub, mended like the others."""
+        self.crew.start(self._program(name, *arguments, more=more))
+
+    # --- what it is -------------------------------------------------------------------------------
+
+    @cached_property
+    def facts(self) -> Facts:
+        return Facts(self.database_url)
+
+    @cached_property
+    def hub(self) -> str:
+        return f"http://{HOST}:{self.city.ports['hub']}"
+
+    @cached_property
+    def product(self) -> Hub:
+        """The hub's own parts in this process, for what a page would do."""
+        return open_hub(Settings.read(environment_of(self.folder, {})))
+
+    def mock(self, name: str) -> Mock:
+        return Mock(self.city.mocks[name])
+
+    def sender(self, event_type: str) -> Sender:
+        row = next(each for each in self.city.partners if event_type in each["allowed_events"])
+        return Sender.read(row)
+
+    def rows(self, sql: str, parameters=None) -> list[dict]:
+        """Read, waiting while the server is away."""
+        for _ in range(200):
+            try:
+                with psycopg.connect(
+                    self.database_url, autocommit=True, row_factory=dict_row, connect_timeout=5
+                ) as connection:
+                    return connection.execute(sql, parameters).fetchall()
+            except psycopg.OperationalError:
+                time.sleep(0.1)
+        message = "the database did not come back"
+        raise AssertionError(message)
+
+    # --- what is done to it -----------------------------------------------------------------------
+
+    def kill(self, name: str) -> int | None:
+        """Kill -9 a process; ``mend`` starts its successor."""
+        pid = self.crew.pids.get(name)
+        if pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            self.kills += 1
+        return pid
+
+    def terminate(self, name: str) -> int:
+        """SIGTERM a process; returns its number."""
+        pid = self.crew.pids[name]
+        os.kill(pid, signal.SIGTERM)
+        return pid
+
+    def mend_for(self, seconds: float) -> None:
+        """Start again what died, for some time."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.mend()
+            time.sleep(0.05)
+
+    def until(self, is_so, what, seconds: float) -> float:
+        """Mend until something is so; returns how long it took."""
+        begun = time.monotonic()
+        while not is_so():
+            self.mend()
+            took = time.monotonic() - begun
+            assert took < seconds, f"{what() if callable(what) else what} within {seconds:.0f} s"
+            time.sleep(0.1)
+        return time.monotonic() - begun
+
+    def is_ready(self) -> bool:
+        try:
+            return self.facts.is_held(WAKER) and self.facts.is_held(TIMERS)
+        except psycopg.Error:
+            return False
+
+    def redeem_all(self) -> int:
+        """Use up every code of runs that wait for theirs, as the people would; returns how many."""
+        rows = self.rows(
+            "SELECT c.id FROM access_code c JOIN run r ON r.id = c.run_id "
+            "WHERE c.redeemed_at IS NULL AND r.waiting_for = 'access_code.redeemed' LIMIT 500"
+        )
+        hub = self.product
+        table = AccessCodeTable(database=hub.database, poke=lambda: None)
+        return sum(table.redeem(digest_of(hub.keys, code_of(hub.keys, row["id"]))) for row in rows)
+
+    def stop(self) -> None:
+        if "facts" in self.__dict__:
+            self.facts.close()
+        if "product" in self.__dict__:
+            self.product.database.close()
+        super().stop()
+
+    def log_of(self, name: str) -> str:
+        return (self.folder.logs / f"{name}.log").read_text(errors="replace")
+
+
+def python(*arguments: str) -> list[str]:
+    return [sys.executable, "-P", *arguments]
