@@ -54,13 +54,13 @@ class Writer:
 
     def begin(self, *row: Any) -> None:
         """Make a run's row; returns once it is committed."""
-        self._put(True, row)
+        self._put(row, is_new=True)
 
     def move(self, *row: Any) -> None:
         """Move a run and log the step; returns once both are committed."""
-        self._put(False, row)
+        self._put(row, is_new=False)
 
-    def _put(self, is_new: bool, row: tuple[Any, ...]) -> None:  # noqa: FBT001
+    def _put(self, row: tuple[Any, ...], *, is_new: bool) -> None:
         outcome: AsyncResult[bool] = AsyncResult()
         self._waiting.put((is_new, row, outcome))
         outcome.get()

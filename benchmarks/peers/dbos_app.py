@@ -67,6 +67,12 @@ def opened(*, is_worker: bool) -> Any:
     )
 
 
+def prepare() -> None:
+    """Make its tables, before two workers at once try to."""
+    opened(is_worker=False)
+    DBOS.destroy()
+
+
 def send(events: list[dict[str, Any]]) -> None:
     """Enqueue a workflow for each event."""
     queue = opened(is_worker=False)

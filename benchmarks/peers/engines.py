@@ -69,7 +69,7 @@ class PythonPeer(TableEngine):
     def start(self) -> None:
         """Make tables and what the peer wants, bring its workers up."""
         self._make_tables()
-        self._send(0)
+        self._send(0)  # tables of its own
         self.herd.start(self.processes)
 
     def fill(self, count: int) -> dict[str, Any]:
@@ -136,15 +136,6 @@ class Dbos(PythonPeer):
 
     name = "dbos"
     arguments = ("-m", "benchmarks.peers.dbos_app")
-
-    def start(self) -> None:
-        """Bring the workers up; the first one makes the tables."""
-        self.herd.start(1)
-        while not self.ask("SELECT to_regclass('dbos.workflow_status') IS NOT NULL")[0]:
-            self.herd.check()
-        first = self.herd.processes
-        self.herd.start(self.processes - 1)
-        self.herd.processes = first + self.herd.processes
 
     def fill(self, count: int) -> dict[str, Any]:
         """Enqueue so many workflows."""
