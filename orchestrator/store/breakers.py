@@ -14,16 +14,14 @@ from orchestrator.engine.breaker import CLOSED, Cause, Pace, Standing, State
 from orchestrator.services.ports.breakers import BreakerRow, Pausing
 from orchestrator.services.snapshots import Snapshot
 from orchestrator.store.connections import Database
-from schemas import clock, ids
+from schemas import clock
 
 log = structlog.get_logger()
 CHANGED: Final = "connector.state_changed.v1"
 _EVENT: Final = """
-INSERT INTO outbox(event_id, topic, key, payload)
-SELECT %(event)s, %(topic)s, %(key)s, jsonb_build_object('specversion', '1.0', 'id', %(event)s::text,
-         'source', '/hub', 'type', %(topic)s::text, 'datacontenttype', 'application/json',
-         'time', to_char(parvis_now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-         'data', jsonb_build_object('profile', c.profile, 'state', c.state)) FROM c"""
+INSERT INTO outbox(topic, key, payload)
+SELECT %(topic)s, %(key)s, jsonb_build_object('data',
+         jsonb_build_object('profile', c.profile, 'state', c.state)) FROM c"""
 _OPEN: Final = f"""
 WITH n AS (INSERT INTO breaker AS b (profile, state, failures, cause, reason, actor, version, opened_at,
              next_probe_at)
@@ -48,16 +46,15 @@ WITH c AS (UPDATE breaker SET state = 'open', cause = 'outage', trial_until = NU
 {_EVENT}"""
 _HALF_OPEN: Final = f"""
 WITH c AS (UPDATE breaker SET state = 'half_open', trial_until = NULL, actor = NULL,
-             reason = CASE WHEN cause <> 'hand' THEN reason END,
-             cause = CASE WHEN cause <> 'hand' THEN cause ELSE 'outage' END,
              next_probe_at = parvis_now() + %(wait)s, updated_at = parvis_now()
-            WHERE profile = %(profile)s AND state = 'open' RETURNING profile, state)
+            WHERE profile = %(profile)s AND state = 'open' AND cause <> 'hand' RETURNING profile, state)
 {_EVENT}"""
 _CLOSE: Final = f"""
 WITH c AS (UPDATE breaker SET state = 'closed', failures = 0, probes = 0, cause = NULL, reason = NULL,
              actor = NULL, version = NULL, opened_at = NULL, next_probe_at = NULL, trial_until = NULL,
              updated_at = parvis_now()
-            WHERE profile = %(profile)s AND state = ANY(%(from_states)s) RETURNING profile, state)
+            WHERE profile = %(profile)s AND state = ANY(%(from_states)s) AND cause <> 'hand'
+           RETURNING profile, state)
 {_EVENT}"""
 _TRY: Final = """
 UPDATE breaker SET trial_until = parvis_now() + %(lasts)s
@@ -65,8 +62,11 @@ UPDATE breaker SET trial_until = parvis_now() + %(lasts)s
    AND (trial_until IS NULL OR trial_until <= parvis_now())"""
 _CLAIM_PROBE: Final = """
 UPDATE breaker SET probes = probes + 1, next_probe_at = parvis_now() + %(wait)s,
-       version = coalesce(%(version)s, version)
- WHERE profile = %(profile)s AND state = %(state)s"""
+       version = coalesce(%(version)s, version),
+       reason = CASE WHEN cause <> 'hand' THEN reason END,
+       cause = CASE WHEN cause <> 'hand' THEN cause ELSE 'outage' END
+ WHERE profile = %(profile)s AND state = %(state)s
+   AND (cause <> 'hand' OR next_probe_at <= parvis_now())"""
 _SLOW: Final = """
 INSERT INTO breaker AS b (profile, slow_until) VALUES (%(profile)s, parvis_now() + %(wait)s)
 ON CONFLICT (profile) DO UPDATE SET slow_until = excluded.slow_until
@@ -157,7 +157,10 @@ class BreakerStore:
     def claim_probe(
         self, profile: str, *, state: State, wait: timedelta, version: str | None = None
     ) -> bool:
-        """Set the moment of the next probe before this one begins, so that nothing hurries them."""
+        """Set the moment of the next probe before this one begins, so that nothing hurries them.
+
+        A pause by hand whose end has come is over with it; until then no probe changes anything.
+        """
         values = {"profile": profile, "state": state, "wait": wait, "version": version}
         return bool(self._database.run(_CLAIM_PROBE, values))
 
@@ -210,4 +213,4 @@ class BreakerStore:
 def _event(profile: str) -> dict[str, Any]:
     """Return what the line for the bus needs; its key is the system's, always the same."""
     key = uuid5(NAMESPACE_URL, f"parvis:profile:{profile}")
-    return {"profile": profile, "event": str(ids.uuid7()), "topic": CHANGED, "key": key}
+    return {"profile": profile, "topic": CHANGED, "key": key}
