@@ -9,6 +9,8 @@ PYTEST := $(RUN) -m pytest
 PRODUCT := schemas connectors identity orchestrator web parvis mock_partners partner_sdk/src tools
 # tests that talk to nothing but files and their own processes
 FAST_TESTS := tests/unit tests/connectors tests/architecture
+# files side by side on all cores (four at most), the long ones first
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 SIZE_REMARKS := C901,PLR0911,PLR0912,PLR0913,PLR0915
 
 # an environment that was made elsewhere (folder moved or copied) is made again
@@ -45,7 +47,7 @@ demo: $(VENV)/.demo.stamp  ## start the whole city and play the story (ARGS="--o
 
 test: $(VENV)/.dev.stamp  ## run every suite; as root on Debian, install what tests need (ARGS="-k word")
 	@$(RUN) tools/machine.py
-	@$(PYTEST) -m "not slow" $(ARGS)
+	@$(PYTEST) -m "not slow" $(SIDE_BY_SIDE) $(ARGS)
 
 check: format-check lint types contracts unit  ## what a change must pass: format, lint, types, contracts, unit tests
 

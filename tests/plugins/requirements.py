@@ -26,6 +26,15 @@ TALKING = {
     "reliability",
     "security",
 }
+# folders whose files take long: begun first, so that no core waits for the last of them
+LONG = {
+    "journey": 0,
+    "reliability": 0,
+    "security": 1,
+    "browser": 1,
+    "contract": 2,
+    "integration": 2,
+}
 SOCKET_MARKS = ("allow_hosts", "enable_socket", "disable_socket")
 
 
@@ -58,12 +67,14 @@ def is_everything_required():
     return os.environ.get("PARVIS_REQUIRE_ALL") == "1"
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
     for item in items:
         parts = Path(item.path).relative_to(config.rootpath).parts
         chosen = any(item.get_closest_marker(mark) for mark in SOCKET_MARKS)
         if len(parts) > 1 and parts[1] in TALKING and not chosen:
             item.add_marker(pytest.mark.allow_hosts(LOOPBACK))
+    items.sort(key=lambda item: _rank(Path(item.path).relative_to(config.rootpath)))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -89,6 +100,10 @@ def pytest_terminal_summary(terminalreporter):
             f"{count} essais sautés, {hint['name']} est absent ({hint['reason']})."
             f" En root : {hint['command']}"
         )
+
+
+def _rank(path):
+    return min((LONG.get(part, 9) for part in path.parts), default=9)
 
 
 def _strict(report):
