@@ -19,6 +19,7 @@ from orchestrator.broker.connection import Broker
 from orchestrator.broker.dead_letters import DeadLetterKeeper
 from orchestrator.broker.publisher import ConfirmedPublisher
 from orchestrator.broker.waker import BrokerWaker, prefetch_for
+from orchestrator.engine.definitions import check_operations
 from orchestrator.engine.faults import FaultPoint, no_faults
 from orchestrator.runtime.bulkhead import Bulkhead
 from orchestrator.runtime.executor import Executor
@@ -216,7 +217,8 @@ class Hub:
 
     @cached_property
     def executor(self) -> Executor:
-        """Moves runs."""
+        """Moves runs; refuses journeys that ask what no connector can do."""
+        check_operations(journeys.all_journeys().values(), self._offered())
         steps = StepRunner(
             gateway=self.gateway,
             gate=self.consents,
@@ -234,6 +236,14 @@ class Hub:
             meter=self.meter,
             fault=self.fault,
         )
+
+    def _offered(self) -> Mapping[str, frozenset[str]]:
+        """Return the operations that the connectors of each kind of service have."""
+        offered: dict[str, frozenset[str]] = {}
+        for name, connector in self.catalogue.items():
+            for kind in connector.manifest.kinds:
+                offered[kind] = offered.get(kind, frozenset()) | set(connectors.operations(name))
+        return offered
 
     @cached_property
     def broker(self) -> Broker | None:

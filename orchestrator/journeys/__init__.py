@@ -9,19 +9,25 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 
+from orchestrator.engine.definitions import check_together
 from orchestrator.engine.journey import Journey
+from schemas.errors import ConfigurationError
 
 __all__ = ["all_journeys", "journey_for", "newest", "route"]
 
 
 @cache
 def all_journeys() -> Mapping[tuple[str, int], Journey]:
-    """Return every version of every journey, by (name, version)."""
+    """Return every version of every journey, by (name, version); refuses definitions that are wrong."""
     found: dict[tuple[str, int], Journey] = {}
     for module in pkgutil.iter_modules(__path__):
         for value in vars(import_module(f"{__name__}.{module.name}")).values():
             if isinstance(value, Journey):
-                found[value.name, value.version] = value
+                known = found.setdefault((value.name, value.version), value)
+                if known is not value:
+                    fault = f"{value.name} v{value.version} : deux définitions de cette version."
+                    raise ConfigurationError(fault)
+    check_together(found.values())
     return found
 
 

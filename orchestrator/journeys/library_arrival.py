@@ -30,6 +30,12 @@ from schemas.receipts import Receipt
 
 UNCLAIMED = timedelta(days=90)
 CONTROLLER = "ville"
+_LAPSED = {
+    "expired": "expired",
+    "cancelled": "withdrawn",
+    "compensated": "withdrawn",
+    "failed": "withdrawn",
+}
 
 
 def by_sender_and_subject(source: str, subject: str) -> str:
@@ -197,9 +203,10 @@ def activated(context: StepContext, receipt: Receipt) -> tuple[e.Effect, ...]:
 
 
 def lapsed(context: StepContext, outcome: str) -> tuple[e.Effect, ...]:
-    """Nobody claimed the pre-registration in time."""
+    """Nobody claimed the pre-registration in time, or the run was stopped or given up."""
+    state = _LAPSED.get(outcome)
     announced = context.outputs.get("announce")
-    return _moved(context, "expired", None) if outcome == "expired" and announced else ()
+    return _moved(context, state, None) if state and announced else ()
 
 
 def _moved(context: StepContext, state: str, external_ref: str | None) -> tuple[e.Effect, ...]:

@@ -1,0 +1,77 @@
+"""What only all journeys together can tell is wrong, said before any of them runs.
+
+A journey may start runs of another one; a circle would never end, and a deep tree is one nobody can
+follow. A call names an operation that some connector of its kind really has, and so does its undo.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from orchestrator.engine.journey import PIVOT, Call, ForEach, Journey, StartJourney
+from schemas.errors import ConfigurationError
+
+DEEPEST: Final = 2
+
+
+def check_together(journeys: Iterable[Journey]) -> None:
+    """Refuse journeys that start unknown ones, themselves by a detour, or too deep a tree.
+
+    Raises:
+        ConfigurationError: with one French sentence per fault.
+    """
+    known = list(journeys)
+    newest = {one.name: one for one in sorted(known, key=lambda one: one.version)}
+    faults: list[str] = []
+    for journey in known:
+        started = _started_by(journey)
+        missing = [name for name in started if name not in newest]
+        faults += [f"{_said(journey)} : le parcours « {name} » n'existe pas." for name in missing]
+        fault = None if missing else _fault_of_tree(journey, newest)
+        faults += [f"{_said(journey)} : {fault}"] if fault else []
+    if faults:
+        raise ConfigurationError(*faults)
+
+
+def check_operations(journeys: Iterable[Journey], offered: Mapping[str, frozenset[str]]) -> None:
+    """Refuse calls of operations that no connector of their kind has.
+
+    Args:
+        journeys: Every version of every journey.
+        offered: By kind of service, the operations its connectors have.
+
+    Raises:
+        ConfigurationError: with one French sentence per fault.
+    """
+    faults = [
+        f"{_said(journey)} : étape « {step.name} » : aucun connecteur de type « {step.service} » "
+        f"n'offre l'opération « {operation} »."
+        for journey in journeys
+        for step in journey.steps
+        if isinstance(step, Call)
+        for operation in (step.operation, step.undo)
+        if operation != PIVOT and operation not in offered.get(step.service, frozenset())
+    ]
+    if faults:
+        raise ConfigurationError(*faults)
+
+
+def _started_by(journey: Journey) -> list[str]:
+    return [step.journey for step in journey.steps if isinstance(step, ForEach | StartJourney)]
+
+
+def _fault_of_tree(journey: Journey, newest: Mapping[str, Journey]) -> str | None:
+    """Walk what a journey starts, and what that starts; None when the tree is sound."""
+    ways = [[journey.name, name] for name in _started_by(journey)]
+    while ways:
+        way = ways.pop()
+        if way[-1] in way[:-1]:
+            return f"il se relance lui-même : {' → '.join(way)}."
+        if len(way) - 1 > DEEPEST:
+            return f"au plus {DEEPEST} niveaux sous un parcours : {' → '.join(way)}."
+        known = newest.get(way[-1])
+        ways += [[*way, name] for name in _started_by(known)] if known else []
+    return None
+
+
+def _said(journey: Journey) -> str:
+    return f"{journey.name} v{journey.version}"
