@@ -35,6 +35,9 @@ def check_together(journeys: Iterable[Journey]) -> None:
 def check_operations(journeys: Iterable[Journey], offered: Mapping[str, frozenset[str]]) -> None:
     """Refuse calls of operations that no connector of their kind has.
 
+    A call names the step that chose its service; where that is the name of a kind, only the
+    connectors of this kind count.
+
     Args:
         journeys: Every version of every journey.
         offered: By kind of service, the operations its connectors have.
@@ -42,14 +45,15 @@ def check_operations(journeys: Iterable[Journey], offered: Mapping[str, frozense
     Raises:
         ConfigurationError: with one French sentence per fault.
     """
+    every = frozenset[str]().union(*offered.values())
     faults = [
-        f"{_said(journey)} : étape « {step.name} » : aucun connecteur de type « {step.service} » "
+        f"{_said(journey)} : étape « {step.name} » : aucun connecteur pour « {step.service} » "
         f"n'offre l'opération « {operation} »."
         for journey in journeys
         for step in journey.steps
         if isinstance(step, Call)
         for operation in (step.operation, step.undo)
-        if operation != PIVOT and operation not in offered.get(step.service, frozenset())
+        if operation != PIVOT and operation not in offered.get(step.service, every)
     ]
     if faults:
         raise ConfigurationError(*faults)
