@@ -16,8 +16,8 @@ from typing import Any, Final, Self, TypeAlias
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import gevent
-import kombu
 from gevent.monkey import get_original
+from kombu.connection import Connection
 from kombu.transport.pyamqp import Transport
 
 from schemas.errors import BrokerRefusedError, BrokerUnavailableError, ConfigurationError
@@ -41,6 +41,7 @@ _FAULTS: Final[tuple[type[BaseException], ...]] = (
     IndexError,
     struct.error,
 )
+_BROKEN_OFF: Final[tuple[type[BaseException], ...]] = (gevent.Timeout, *_FAULTS)
 _REFUSED: Final = {
     402: "RabbitMQ : le chemin de PARVIS_BROKER_URL n'est pas accepté.",
     403: "RabbitMQ : l'utilisateur ou le mot de passe de PARVIS_BROKER_URL est refusé, ou ses droits ne "
@@ -76,9 +77,9 @@ class _Node:
             tls=_tls(parts.hostname, options) if parts.scheme == "amqps" else None,
         )
 
-    def connection(self, name: str) -> kombu.Connection:
+    def connection(self, name: str) -> Connection:
         """Return the library's description of this address; nothing is opened."""
-        return kombu.Connection(
+        return Connection(  # type: ignore[no-untyped-call]
             hostname=f"[{self.host}]" if ":" in self.host else self.host,
             port=self.port,
             userid=self.user,
@@ -142,7 +143,7 @@ class Link:
 
     channel_errors: Final = _CHANNEL_FAULTS
 
-    def __init__(self, described: kombu.Connection, *, deadline: float) -> None:
+    def __init__(self, described: Connection, *, deadline: float) -> None:
         self.deadline = deadline
         self._described = described
         self._raw: Any = None
@@ -157,7 +158,7 @@ class Link:
         """Translate whatever goes wrong while speaking; afterwards the connection is not used again."""
         try:
             yield
-        except (gevent.Timeout, *_FAULTS) as error:
+        except _BROKEN_OFF as error:
             self.abort()
             refused = _REFUSED.get(refusal_of(error))
             if refused is not None:
@@ -205,7 +206,7 @@ class Link:
 
     def close(self) -> None:
         """Say goodbye, without waiting long for the answer."""
-        with suppress(gevent.Timeout, *_FAULTS), within(2.0):
+        with suppress(*_BROKEN_OFF), within(2.0):
             raw = self._alive()
             raw.sock.settimeout(1.0)
             raw.close()
@@ -216,7 +217,7 @@ class Link:
         raw, self._raw = self._raw, None
         if raw is None:
             return
-        with suppress(gevent.Timeout, *_FAULTS), within(1.0):
+        with suppress(*_BROKEN_OFF), within(1.0):
             if raw.connected:
                 raw.sock.settimeout(0.5)  # closing TLS speaks once more
             raw.collect()
