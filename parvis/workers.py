@@ -20,6 +20,7 @@ from parvis.logs import configure
 
 PATIENCE_SECONDS: Final = 50.0  # a worker stops within 45
 POLL_SECONDS: Final = 0.2
+_ORDERLY: Final = frozenset({0, -signal.SIGTERM})  # by the signal itself: it had not begun yet
 COUNTERS: Final = "PROMETHEUS_MULTIPROC_DIR"
 _log = structlog.get_logger()
 
@@ -42,7 +43,7 @@ def main(count: int, arguments: Sequence[str]) -> int:
                 _log.warning("worker.restarted", worker=name, pid=crew.pids.get(name))
         names = [worker.name for worker in workers]
         crew.stop(names, asked_first=names)
-    return int(any(worker.ended_with for worker in workers))
+    return int(any(worker.ended_with not in _ORDERLY for worker in workers))
 
 
 def _worker(number: int, arguments: Sequence[str], counters: str) -> Program:

@@ -98,8 +98,8 @@ def test_a_run_that_waits_for_the_same_thing_there_goes_on_waiting(moves, run, d
     assert list(divergences(logs, lambda name, version: KNOWN.get((name, version)))) == []
 
 
-def test_a_run_whose_wait_changes_looks_at_it_anew(moves, run, database):
-    run_id = run()
+def test_a_run_whose_wait_changes_looks_at_it_anew_and_one_put_aside_stays(moves, run, database):
+    run_id, aside = run(), run("stuck", step=0)
 
     moves.move(Wanted(journey="j", old=1, new=3), actor="x")
 
@@ -107,17 +107,8 @@ def test_a_run_whose_wait_changes_looks_at_it_anew(moves, run, database):
     assert (after["version"], after["status"]) == (3, "ready")
     assert (after["waiting_for"], after["wake_at"]) == (None, None)
     assert after["lease_until"] > clock.utcnow()
+    assert (row_of(database, aside)["version"], row_of(database, aside)["status"]) == (3, "stuck")
     assert wakes(database) == [run_id]
-
-
-def test_a_run_put_aside_stays_aside_at_its_new_version(moves, run, database):
-    run_id = run("stuck", step=0)
-
-    moves.move(Wanted(journey="j", old=1, new=3), actor="x")
-
-    after = row_of(database, run_id)
-    assert (after["version"], after["status"]) == (3, "stuck")
-    assert wakes(database) == []
 
 
 def test_what_moved_meanwhile_is_left_alone(versions, moves, run, database):
@@ -143,14 +134,13 @@ class Frozen:
         return [] if after else self._runs
 
 
-@pytest.mark.parametrize("status", ["ready", "compensating"])
-def test_a_run_under_way_in_a_worker_is_never_moved(moves, run, database, status):
-    run_id = run(status)
+def test_a_run_under_way_in_a_worker_is_never_moved(moves, run, database):
+    made = [run("ready"), run("compensating")]
 
     done = moves.move(Wanted(journey="j", old=1, new=2), actor="x")
 
-    assert (done.moved, len(done.stayed)) == (0, 1)
-    assert row_of(database, run_id)["version"] == 1
+    assert (done.moved, len(done.stayed)) == (0, 2)
+    assert [row_of(database, run_id)["version"] for run_id in made] == [1, 1]
 
 
 def test_runs_are_counted_by_version_and_those_that_ended_are_not(versions, run):
