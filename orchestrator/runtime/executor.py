@@ -95,6 +95,7 @@ class Executor:
             result = self._mover.tried(lambda: self._children.look(at, step, context))
         else:
             may_repeat = at.may_repeat or at.run.in_doubt(step.name)
+            may_repeat = may_repeat or at.run.effect_of is not None  # the first run may have done it
             attempt = Try(run=at.run, context=context, may_repeat=may_repeat)
             result = self._mover.tried(lambda: self._steps.run(step, attempt, exchanges))
         if isinstance(result, Exception):

@@ -149,7 +149,8 @@ class RunOperations:
         if pivot:
             why = f"« {pivot} » ne s'annule pas : seul avancer est possible"
             _refuse(at.head, f"{why} (« parvis runs retry » ou « skip »)")
-        to = "compensating" if at.effects() or at.is_undoing else "failed"
+        did = at.effects() or any(row.outcome == "ok" for row in at.head.log)
+        to = "compensating" if did or at.is_undoing else "failed"
         return self._act(at, DISCARD, to=to, actor=actor, reason=said, item=item)
 
     def cancel(self, run_id: UUID, *, actor: str, reason: str | None = None) -> Acted:
@@ -174,12 +175,12 @@ class RunOperations:
     def restart(self, run_id: UUID, *, actor: str, version: Version = Version.TODAY) -> Acted:
         """Begin again on the same message, from the first step.
 
-        What a run put aside did stands: the new one bears its idempotency keys, so that systems do
-        nothing twice. A run that is over gets new keys.
+        A run put aside begins again when nothing it did stands in another system; the new one bears
+        its idempotency keys, so that nobody is written to twice. A run that is over gets new keys.
 
         Raises:
             RunUnknownError: there is no such run.
-            RunStateError: the run is under way, or the child of another.
+            RunStateError: the run is under way, did something outside, or is the child of another.
             RunKeyHeldError: another run with the same key is under way.
             RunErasedError: what it had received cannot be read any more.
         """
@@ -190,10 +191,10 @@ class RunOperations:
             _refuse(head, "Son annulation n'est pas finie : elle d'abord")
         if head.status != "stuck" and head.status not in ENDED:
             _refuse(head, "Elle n'est pas finie")
-        children = at.parents()
-        if head.status == "stuck" and children:
-            why = f"« {children[-1]} » a lancé d'autres exécutions, qui seraient refaites"
-            _refuse(head, f"{why} : écartez celle-ci d'abord")
+        effects = at.effects()
+        if head.status == "stuck" and (effects or head.pivoted):
+            why = f"« {effects[-1].name if effects else at.current} » a peut-être déjà agi dehors"
+            _refuse(head, f"{why} : relancez-la, ou écartez-la d'abord")
         followed = self._followed(at, version)
         is_stuck = head.status == "stuck"
         closes = self._closing(at, actor) if is_stuck else None
@@ -207,7 +208,6 @@ class RunOperations:
             actor=actor,
             name=f"{followed.steps[0].name}:{RESTART}",
             effect_of=head.effect_of if is_stuck else None,
-            pivoted=is_stuck and head.pivoted,
             closes=closes,
         )
         return self._begin(wanted, "failed" if is_stuck else head.status)
@@ -310,7 +310,7 @@ class RunOperations:
                 cause=act,
                 actor=actor,
                 reason=reason,
-                error_code=at.head.error_code if to in {"failed", "compensating"} else None,
+                error_code=_code(at, to),
                 item=item,
             )
         )
@@ -344,6 +344,13 @@ def _number(journey: Journey, start: str, head: RunHead) -> int:
     if not (start.isascii() and start.isdigit() and 1 <= int(start) <= len(names)):
         _refuse(head, f"Ce parcours n'a pas d'étape « {start[:60]} » (de 1 à {len(names)})")
     return int(start)
+
+
+def _code(at: Standing, to: str) -> str | None:
+    """Return the code that stays: why a run goes back, or was given up."""
+    if to == "compensating" and at.head.error_code == "undo_failed":
+        return at.ended_as or "undo_failed"
+    return at.head.error_code if to in {"failed", "compensating"} else None
 
 
 def _refuse_child(head: RunHead) -> None:

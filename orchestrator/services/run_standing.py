@@ -59,6 +59,13 @@ class Standing:
             row.name.endswith(UNDO) and row.outcome == "compensated" for row in self.head.log
         )
 
+    @property
+    def ended_as(self) -> str | None:
+        """How the journey itself said that it ends, when the run goes back because of that."""
+        forward = [row for row in self.head.log if ":" not in row.name]
+        last = forward[-1] if forward else None
+        return last.cause if last and last.outcome in {"ok", "timeout"} else None
+
     def effects(self) -> list[Step]:
         """Return the steps whose effect stands outside, one of unknown outcome included."""
         steps = self.journey.steps if self.journey else ()
@@ -85,10 +92,6 @@ class Standing:
         steps = self.journey.steps[:count] if self.journey else ()
         return any(_is_pivot(step) and "ok" in self.head.outcomes(step.name) for step in steps)
 
-    def parents(self) -> list[str]:
-        """Return the names of the steps done that started runs of their own."""
-        return [step.name for step in self.effects() if isinstance(step, ForEach | StartJourney)]
-
     def needed_by(self, name: str) -> str | None:
         """Return a later step that names the output of this one, if one does."""
         steps = self.journey.steps if self.journey else ()
@@ -112,7 +115,9 @@ class Standing:
 
 
 def _made(row: LogLine, step: Step) -> bool:
-    return row.name == step.name and row.outcome in DONE
+    """An end of the journey is an ``ok`` with its cause: what follows was never reached."""
+    is_end = row.outcome == "ok" and row.cause is not None
+    return row.name == step.name and row.outcome in DONE and not is_end
 
 
 def _leaves_the_hub(step: Step) -> bool:

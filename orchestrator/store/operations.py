@@ -24,7 +24,7 @@ _LEASE: Final = f"interval '{int(LEASE.total_seconds())} s'"
 _HEAD: Final = """
 SELECT id, journey, version, status, step, seq, fence, error_code, waiting_for, wake_at, cancel_asked,
        pivoted, parent_id, coalesce(effect_of, id) AS effect_of FROM run WHERE id = %s"""
-_LOG: Final = "SELECT seq, attempt, name, outcome FROM step WHERE run_id = %s ORDER BY seq, attempt"
+_LOG: Final = "SELECT seq, attempt, name, outcome, cause FROM step WHERE run_id = %s ORDER BY seq, attempt"
 _ACTS: Final = """
 SELECT s.seq, s.attempt, s.name, s.cause, s.actor, s.output, s.started_at AS at, r.data_key_id, k.wrapped
   FROM step s JOIN run r ON r.id = s.run_id LEFT JOIN data_key k ON k.id = r.data_key_id
@@ -36,7 +36,7 @@ _ALLOWED: Final = """ AND (%(replay)s::uuid IS NULL OR EXISTS (
 # the run, the row that tells the act, and the tasks that it settles
 _MOVED: Final = f"""
      r AS (UPDATE run SET status = %(to)s, step = %(step)s, seq = seq + 1, fence = fence + 1,
-             recoveries = 0, wake_at = NULL, waiting_for = NULL, error_code = %(code)s,
+             recoveries = least(recoveries, 1), wake_at = NULL, waiting_for = NULL, error_code = %(code)s,
              updated_at = parvis_now(), lease_until = parvis_now() + {_LEASE},
              ended_at = CASE WHEN %(to)s = ANY(%(ended)s) THEN parvis_now() END
             WHERE id = %(id)s AND fence = %(fence)s AND status = %(status)s{_ALLOWED}

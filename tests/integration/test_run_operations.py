@@ -80,6 +80,13 @@ class Desk:
         self.database.run("DELETE FROM outbox")
         return run_id
 
+    def over(self, event_id="e1", subject="s1"):
+        run_id = self.arrive(event_id, subject)
+        self.log(run_id, "library", output={"service_id": "sorgues"})
+        self.log(run_id, "preregister", "error", to="failed")
+        self.database.run("DELETE FROM outbox")
+        return run_id
+
     def row(self, run_id):
         return self.database.one("SELECT * FROM run WHERE id = %s", (run_id,))
 
@@ -167,7 +174,8 @@ def test_skipping_the_last_step_ends_the_run_without_a_wake(desk):
 
 
 def test_a_discarded_run_that_did_nothing_is_over_and_its_key_is_free(desk):
-    run_id = desk.stuck()
+    run_id = desk.arrive()
+    desk.log(run_id, "library", "error", to="stuck", error_code="retries_exhausted")
     assert desk.acts.discard(run_id, actor=ACTOR, reason="doublon").status == "failed"
     assert desk.row(run_id)["ended_at"] is not None
     assert desk.arrive("e2") != run_id
@@ -186,7 +194,9 @@ def test_a_discarded_run_that_did_something_goes_back(desk):
 
 
 def test_the_end_of_a_child_by_hand_reaches_its_parent(desk):
-    parent, child = desk.arrive(), desk.stuck("e2", "s2")
+    parent, child = desk.arrive(), desk.arrive("e2", "s2")
+    desk.log(child, "library", "error", to="stuck", error_code="retries_exhausted")
+    desk.database.run("DELETE FROM outbox")
     desk.database.run(
         "UPDATE run SET status = 'waiting_signal', waiting_for = 'children.ended', open_children = 1"
         " WHERE id = %s",
@@ -271,8 +281,7 @@ def test_a_fork_holds_what_was_done_before_readable_under_its_own_rows(desk):
 
 
 def test_a_fork_of_the_same_effect_keeps_the_keys_even_of_a_fork(desk):
-    run_id = desk.stuck()
-    desk.acts.discard(run_id, actor=ACTOR, reason="doublon")
+    run_id = desk.over()
     first = desk.acts.fork(run_id, start="1", actor=ACTOR, keys=Keys.SAME).new_run_id
     desk.log(first, "library", to="failed")
     second = desk.acts.fork(first, start="2", actor=ACTOR, keys=Keys.SAME).new_run_id
@@ -280,8 +289,7 @@ def test_a_fork_of_the_same_effect_keeps_the_keys_even_of_a_fork(desk):
 
 
 def test_a_fork_while_another_run_holds_the_key_is_refused_and_leaves_nothing(desk):
-    run_id = desk.stuck()
-    desk.acts.discard(run_id, actor=ACTOR, reason="doublon")
+    run_id = desk.over()
     desk.arrive("e2")
     with pytest.raises(RunKeyHeldError):
         desk.acts.fork(run_id, start="1", actor=ACTOR)
@@ -291,8 +299,7 @@ def test_a_fork_while_another_run_holds_the_key_is_refused_and_leaves_nothing(de
 
 
 def test_sixteen_forks_at_once_make_one_run(desk):
-    run_id = desk.stuck()
-    desk.acts.discard(run_id, actor=ACTOR, reason="doublon")
+    run_id = desk.over()
     jobs = [
         gevent.spawn(desk.acts.fork, run_id, start="1", actor=f"cli:{number}")
         for number in range(16)
@@ -321,8 +328,7 @@ def test_a_message_whose_time_is_over_does_not_begin_again(desk):
 
 
 def test_a_code_that_somebody_holds_reaches_the_run_that_waits_now(desk):
-    run_id = desk.stuck()
-    desk.acts.discard(run_id, actor=ACTOR, reason="doublon")
+    run_id = desk.over()
     for redeemed in ("NULL", "parvis_now()"):
         desk.database.run(
             "INSERT INTO access_code(id, preregistration_id, run_id, digest, expires_at, redeemed_at)"

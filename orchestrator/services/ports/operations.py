@@ -18,6 +18,7 @@ class LogLine:
     attempt: int
     name: str
     outcome: str
+    cause: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

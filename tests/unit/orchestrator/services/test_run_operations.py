@@ -217,8 +217,8 @@ def test_discarding_takes_back_what_was_done():
     assert rows.acted[0].error_code == "rejected"
 
 
-def test_discarding_a_run_that_did_nothing_outside_just_ends_it():
-    at = head(log=[("library", "ok"), ("preregister", "error")])
+def test_discarding_a_run_that_did_nothing_just_ends_it():
+    at = head(log=[("library", "error")])
     made, _ = operations(at)
     assert made.discard(at.id, actor=ACTOR, reason="doublon").status == "failed"
 
@@ -334,12 +334,45 @@ def test_what_is_under_way_half_undone_or_a_child_does_not_begin_again():
         assert rows.begun == []
 
 
+@pytest.mark.parametrize(
+    "log",
+    [
+        [("library", "ok"), ("preregister", "ok"), ("wait_go", "error")],
+        [("library", "ok"), ("preregister", "unknown"), ("preregister", "error")],
+    ],
+)
+def test_a_run_put_aside_that_acted_outside_does_not_act_there_twice(log):
+    at = head(log=log)
+    made, rows = operations(at)
+    with pytest.raises(RunStateError, match="« preregister » a peut-être déjà agi"):
+        made.restart(at.id, actor=ACTOR)
+    assert rows.begun == []
+
+
 def test_a_parent_put_aside_does_not_start_its_children_twice():
     family = journey(ForEach("each", items=lambda _c: {}, journey="k"), Local("last", None))
     at = head(log=[("each", "ok"), ("last", "error")])
     made, _ = operations(at, family)
-    with pytest.raises(RunStateError, match="seraient refaites"):
+    with pytest.raises(RunStateError, match="« each »"):
         made.restart(at.id, actor=ACTOR)
+
+
+def test_a_step_that_ended_the_journey_is_not_one_to_go_on_from():
+    at = head("done", log=[("library", "ok")])
+    ended = replace(at.log[0], cause="no_library")
+    made, _ = operations(replace(at, log=[ended]))
+    with pytest.raises(RunStateError, match="n'a pas été atteinte"):
+        made.fork(at.id, start="2", actor=ACTOR)
+
+
+def test_a_run_that_goes_back_because_of_its_end_still_ends_so_after_a_failed_undo():
+    at = head(log=[("library", "ok"), ("preregister", "ok"), ("wait_go", "timeout")])
+    rows_of = [*at.log[:2], replace(at.log[2], cause="expired")]
+    failed = LogLine(seq=4, attempt=1, name="preregister:undo", outcome="error")
+    at = replace(at, log=[*rows_of, failed], error_code="undo_failed")
+    made, rows = operations(at)
+    made.retry(at.id, actor=ACTOR)
+    assert rows.acted[0].error_code == "expired"
 
 
 def test_a_fork_takes_the_rows_along_that_made_the_steps_before_it_done():
