@@ -273,6 +273,12 @@ class RunUnknownError(NotFoundError):
     title = "Cette exécution n'existe pas."
 
 
+class SystemUnknownError(NotFoundError):
+    """No such system."""
+
+    title = "Ce système n'existe pas."
+
+
 class MethodNotAllowedError(RequestError):
     """This address does not know the method; ``allowed`` are those it knows."""
 
@@ -317,6 +323,12 @@ class RunKeyHeldError(ConflictError):
     """Another run with the same key is under way."""
 
     title = "Une autre exécution porte la même clé et n'est pas finie."
+
+
+class SystemNotPausedError(ConflictError):
+    """Calls to this system pass: there is nothing to resume."""
+
+    title = "Les appels à ce système passent déjà : il n'y a rien à reprendre."
 
 
 class IdempotencyKeyInFlightError(ConflictError):
@@ -379,6 +391,14 @@ class ReasonMissingError(RequestError):
     status = 422
     slug = "invalid-data"
     title = "Cet acte demande un motif."
+
+
+class PauseEndError(RequestError):
+    """The end of the pause is past or more than 30 days away."""
+
+    status = 422
+    slug = "invalid-data"
+    title = "La fin de la pause doit être à venir, à 30 jours au plus."
 
 
 class NothingSelectedError(RequestError):

@@ -12,12 +12,14 @@ import click
 from parvis.cli import (
     broker,
     city,
+    connectors,
     dead_letters,
     ground,
     journeys,
     partners,
     processes,
     replays,
+    retry,
     runs,
     secrets,
     staff,
@@ -56,6 +58,7 @@ def cli(context: click.Context) -> None:
 for part in (
     *(processes, broker, ground, city, partners, secrets, staff),
     *(journeys, runs, dead_letters, tasks, replays),
+    *(connectors, retry),
 ):
     for command in part.COMMANDS:
         cli.add_command(command)
