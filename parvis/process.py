@@ -30,6 +30,7 @@ MISCONFIGURED: Final = 78
 STOP_SECONDS: Final = 44.0  # a stop takes 45 s at most
 HASTY_STOP_SECONDS: Final = 2.0  # nothing can be finished without the part that died
 LAST_WORD_SECONDS: Final = 1.0
+_LOOK_SECONDS: Final = 60.0
 _log = structlog.get_logger()
 
 
@@ -98,12 +99,14 @@ def _until_stopped(hub: Hub, loops: Sequence[Loop]) -> int:
         if not stopping.is_set():
             end(name)
 
+    hub.committer.on_death = partial(end, "committer")
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, stopping.set)
     running = {loop.name: gevent.spawn(loop.run) for loop in loops}
     for name, greenlet in running.items():
         greenlet.link(partial(ended, name))
-    stopping.wait()
+    while not stopping.wait(_LOOK_SECONDS):
+        pass  # a signal alone would not keep an idle loop alive
     for name in died:
         _log.error("process.part_died", where=name)
     patience = HASTY_STOP_SECONDS if died else STOP_SECONDS
