@@ -50,7 +50,7 @@ class Desk:
             journey="j", version=1, key=f"/partners/p {subject}", data={"commune": "x"}
         )
         self.inbox.accept(
-            Arrival(message=message, body=b"x", body_digest=b"x", headers={}, starts=starts)
+            Arrival(message=message, body=b"{}", body_digest=b"x", headers={}, starts=starts)
         )
         row = self.database.one("SELECT run_id FROM inbox WHERE event_id = %s", (event_id,))
         return row["run_id"]
