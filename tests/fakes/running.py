@@ -111,7 +111,7 @@ class Ground:
             policy=lambda: RetryPolicy.read(self.policy),
             worker="test",
             meter=Meter(),
-            fault=lambda name: self.fault(name),
+            fault=self.fault,
         )
 
     def arrive(self, journey, **data):
