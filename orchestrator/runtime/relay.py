@@ -63,7 +63,7 @@ class Relay:
         self._stopping, self._ended = Event(), Event()
         self._resting: dict[str, float] = {}  # topic → until when
         self._pause = _FIRST_PAUSE
-        self._is_active = False
+        self._role = ""
         self._ended.set()
 
     def run(self) -> None:
@@ -85,16 +85,20 @@ class Relay:
     def _work(self) -> None:
         try:
             if self._outbox.acquire():
+                self._become("active")
                 self._serve()
             else:
+                self._become("standby")
                 self._stopping.wait(_STANDBY_SECONDS)
         except _AWAY as error:
             self._step_back(error)
 
+    def _become(self, role: str) -> None:
+        if self._role != role:
+            self._role = role
+            log.info("relay.role", role=role)
+
     def _serve(self) -> None:
-        if not self._is_active:
-            self._is_active = True
-            log.info("relay.active")
         while not self._stopping.is_set():
             if self._pump() < WINDOW:
                 self._publisher.idle()
@@ -143,7 +147,7 @@ class Relay:
     def _step_back(self, error: ParvisError) -> None:
         """Close both ends, so that a standby may try, and wait: longer each time."""
         log.warning("relay.away", error=type(error).__name__, detail=str(error))
-        self._is_active = False
+        self._role = ""
         self._publisher.close()
         self._outbox.close()
         self._stopping.wait(self._pause * random.uniform(0.7, 1.3))  # noqa: S311 - spreads load

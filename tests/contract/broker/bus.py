@@ -1,10 +1,26 @@
 """Looks at queues and takes messages as a foreign program would."""
 
 import time
+from contextlib import contextmanager
 
 import gevent
+import pytest
 
-from orchestrator.broker.topology import DEAD_QUEUE, JOURNEY_QUEUE
+from orchestrator.broker import connection
+from orchestrator.broker.topology import DEAD_QUEUE, JOURNEY_QUEUE, declare
+
+
+@contextmanager
+def looking(url):
+    """A look at a broker where our topology is; without a heartbeat, since tests only look at times."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connection, "HEARTBEAT_SECONDS", 0)
+        link = connection.Broker(url).open("test")
+    try:
+        declare(link)
+        yield Bus(link)
+    finally:
+        link.close()
 
 
 class Bus:

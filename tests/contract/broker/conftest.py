@@ -3,8 +3,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from orchestrator.broker.connection import Broker
-from orchestrator.broker.topology import declare
-from tests.contract.broker.bus import Bus
+from tests.contract.broker.bus import looking
 from tests.fakes.tcp_proxy import TcpProxy
 
 
@@ -16,11 +15,8 @@ def broker(broker_url):
 @pytest.fixture
 def bus(broker_url):
     """A look at the broker past everything of ours; our topology is there."""
-    link = Broker(broker_url).open("test")
-    declare(link)
-    looked = Bus(link)
-    yield looked
-    link.close()
+    with looking(broker_url) as looked:
+        yield looked
 
 
 @pytest.fixture
