@@ -66,9 +66,10 @@ def _started_by(journey: Journey) -> list[str]:
 def _fault_of_tree(journey: Journey, newest: Mapping[str, Journey]) -> str | None:
     """Walk what a journey starts, and what that starts; None when the tree is sound."""
     ways = [[journey.name, name] for name in _started_by(journey)]
+    first = 0 if newest[journey.name] is journey else 1  # an old version is started by nobody
     while ways:
         way = ways.pop()
-        if way[-1] in way[:-1]:
+        if way[-1] in way[first:-1]:
             return f"il se relance lui-même : {' → '.join(way)}."
         if len(way) - 1 > DEEPEST:
             return f"au plus {DEEPEST} niveaux sous un parcours : {' → '.join(way)}."
