@@ -111,7 +111,7 @@ class ConfirmedPublisher:
         is_incomplete = self._ledger.went_nowhere
         sent = self._ledger.sent()
         if is_incomplete:
-            log.error("relay.returned", rows=len(sent.refused))
+            log.error("relay.returned", count=len(sent.refused))
             self.close()  # the next connection looks at the topology again
         return sent
 

@@ -96,7 +96,7 @@ class Relay:
     def _become(self, role: str) -> None:
         if self._role != role:
             self._role = role
-            log.info("relay.role", role=role)
+            log.info("relay.active" if role == "active" else "relay.standby")
 
     def _serve(self) -> None:
         while not self._stopping.is_set():
@@ -131,7 +131,7 @@ class Relay:
         topics = sorted({row.topic for row in rows if row.id in set(sent.refused)})
         self._resting |= dict.fromkeys(topics, clock.monotonic() + _REST_SECONDS)
         if most == ALARM_AFTER:
-            log.error("relay.refused", topics=topics, rows=len(sent.refused), refusals=most)
+            log.error("relay.refused", type=", ".join(topics), count=len(sent.refused))
 
     def _at_rest(self) -> tuple[str, ...]:
         now = clock.monotonic()
@@ -146,7 +146,7 @@ class Relay:
 
     def _step_back(self, error: ParvisError) -> None:
         """Close both ends, so that a standby may try, and wait: longer each time."""
-        log.warning("relay.away", error=type(error).__name__, detail=str(error))
+        log.warning("relay.away", error=type(error).__name__, reason=str(error))
         self._role = ""
         self._publisher.close()
         self._outbox.close()

@@ -14,9 +14,11 @@ from gevent.pool import Pool
 from orchestrator.engine.faults import FaultPoint, no_faults
 from orchestrator.runtime.executor import Executor
 from orchestrator.services.ports.waking import Wake, Waker, WakesAwayError
+from schemas import clock
 
 log = structlog.get_logger()
 _STANDBY_SECONDS: Final = 1.0
+PATIENCE_SECONDS: Final = 10.0  # with a slow last call on top, well within the grace of a stop
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 
 
@@ -38,6 +40,7 @@ class Worker:
         self._on_active = on_active
         self._fault = fault
         self._stopping = Event()
+        self._late_at = float("inf")
         self._in_hand: dict[UUID, list[int]] = {}
         self._again: dict[UUID, list[Wake]] = defaultdict(list)
         self._pause = _FIRST_PAUSE
@@ -55,8 +58,16 @@ class Worker:
             except WakesAwayError as error:
                 self._step_back(error)
 
-    def stop(self, *, grace_seconds: float = 45.0) -> None:
-        """Take no more wakes and let the runs in hand come to a stop of their own."""
+    def stop(
+        self, *, grace_seconds: float = 45.0, patience_seconds: float = PATIENCE_SECONDS
+    ) -> None:
+        """Take no more wakes; runs in hand end or park, in time, or go to others after their step.
+
+        Args:
+            grace_seconds: After so long whatever is still in hand is left; its wake comes again.
+            patience_seconds: After so long a run goes to another worker between two steps.
+        """
+        self._late_at = clock.monotonic() + patience_seconds
         self._stopping.set()
         self._waker.drain()
         self._pool.join(timeout=grace_seconds)
@@ -77,7 +88,7 @@ class Worker:
     def _step_back(self, error: WakesAwayError) -> None:
         """Close what broke and wait: longer each time, never the same for every worker."""
         cause = error.__cause__
-        log.warning("worker.wakes_away", error=type(cause or error).__name__, detail=str(error))
+        log.warning("worker.wakes_away", error=type(cause or error).__name__, reason=str(error))
         self._waker.close()
         self._stopping.wait(self._pause * random.uniform(0.7, 1.3))  # noqa: S311 - spreads load
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
@@ -91,22 +102,31 @@ class Worker:
         self._pool.spawn(self._work, wake)
 
     def _work(self, wake: Wake) -> None:
-        run_id, redelivered = wake.run_id, wake.redelivered
+        run_id = wake.run_id
         try:
-            while True:
-                self._executor.execute(run_id, redelivered=redelivered)
-                later = self._again.pop(run_id, None)
-                if not later:
-                    break
-                self._in_hand[run_id] += [again.id for again in later]
-                redelivered = any(again.redelivered for again in later)
+            is_served = self._serve_run(run_id, redelivered=wake.redelivered)
         except Exception as error:  # noqa: BLE001 - whatever happened, the wake is given back
             log.warning("worker.run_given_back", error=type(error).__name__, run_id=str(run_id))
             gevent.sleep(0.5)
-            self._leave(run_id, self._waker.give_back)
-        else:
+            is_served = False
+        if is_served:
             self._fault("waker.before_delete")
-            self._leave(run_id, self._waker.settle)
+        self._leave(run_id, self._waker.settle if is_served else self._waker.give_back)
+
+    def _serve_run(self, run_id: UUID, *, redelivered: bool) -> bool:
+        """Take a run as far as it goes, and again if it was woken meanwhile; False to hand it over."""
+        while self._executor.execute(run_id, redelivered=redelivered, until=self._is_late):
+            later = self._again.pop(run_id, None)
+            if not later:
+                return True
+            self._in_hand[run_id] += [again.id for again in later]
+            redelivered = any(again.redelivered for again in later)
+        log.info("worker.run_handed_over", run_id=str(run_id))
+        return False
+
+    def _is_late(self) -> bool:
+        """Tell whether we stop and waited long enough for the runs in hand."""
+        return clock.monotonic() > self._late_at
 
     def _leave(self, run_id: UUID, tell: Callable[[list[int]], None]) -> None:
         held = self._in_hand.pop(run_id, [])
