@@ -78,6 +78,17 @@ CAUSES: Final[Mapping[str, Any]] = {
     "no_library": _("aucune bibliothèque ouverte n'est connue"),
     "already_registered": _("cette préinscription est déjà activée"),
     "unknown_subject": _("cet émetteur n'a annoncé personne sous cette référence"),
+    "retry": _("relancée par une personne"),
+    "resume": _("repartie sans attendre, par une personne"),
+    "skip": _("passée par une personne, avec un motif"),
+    "discard": _("écartée par une personne"),
+    "restart": _("recommencée par une personne"),
+    "restarted": _("une autre exécution la recommence"),
+    "fork": _("reprise de cette étape par une personne"),
+    "cancel": _("arrêt demandé par une personne"),
+    "decide": _("décision d'une personne"),
+    "in_doubt": _("on ne sait pas comment une tentative d'avant a fini"),
+    "nothing_to_undo": _("il n'y avait rien à reprendre"),
 }
 CODES: Final[Mapping[str, Word]] = {
     "retries_exhausted": Word(
@@ -108,6 +119,19 @@ CODES: Final[Mapping[str, Word]] = {
         label=_("cette version du parcours n'existe plus dans le programme"),
         tone="bad",
         advice=_("Réinstallez une version de Parvis qui la connaît."),
+    ),
+    "undo_failed": Word(
+        label=_("ce qu'elle a fait n'a pas pu être repris"),
+        tone="bad",
+        advice=_(
+            "Reprenez-le à la main dans le système, puis passez cette étape avec un motif : "
+            "« parvis runs skip »."
+        ),
+    ),
+    "outcome_unknown": Word(
+        label=_("on ne sait pas si le système l'a fait"),
+        tone="bad",
+        advice=_("Regardez dans le système, puis relancez l'étape ou passez-la avec un motif."),
     ),
 }
 ERRORS: Final[Mapping[str, Word]] = {
@@ -197,6 +221,7 @@ _STEPS: Final[Mapping[str, Any]] = {
     "notify_verification_code": _("Envoyer le code de vérification"),
     "record_withdrawal": _("Inscrire le retrait"),
     "journey": _("Retrouver le parcours"),
+    "run": _("L'exécution entière"),
 }
 _OPERATIONS: Final[Mapping[str, Any]] = {
     **_STEPS,
@@ -235,8 +260,8 @@ def exchange(name: str) -> Word:
 
 
 def cause(name: str) -> Any:
-    """Return why a step was skipped or a run ended."""
-    return CAUSES.get(name, name)
+    """Return why a step was skipped or a run ended; what a person wrote of their own stays out."""
+    return CAUSES.get(name.partition(": ")[0], name)
 
 
 def error(name: str | None) -> Word:
@@ -255,8 +280,10 @@ def journey(name: str) -> Any:
 
 
 def step(name: str) -> Any:
-    """Return a step's name for people."""
-    return _STEPS.get(name, name)
+    """Return a step's name for people, that of its undo, or that of the step a person acted on."""
+    base, _colon, act = name.partition(":")
+    known = _STEPS.get(base, base)
+    return _("Reprendre : %(step)s", step=known) if act.startswith("undo") else known
 
 
 def operation(name: str) -> Any:
