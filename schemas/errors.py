@@ -77,7 +77,10 @@ class BrokerRefusedError(ConfigurationError):
 
 
 class PartnerError(ParvisError):
-    """A system did not do what was asked."""
+    """A system did not do what was asked.
+
+    ``is_shut`` tells that its breaker is open by now: whoever tries again waits for the system.
+    """
 
     status = 502
     slug = "system-refused"
@@ -97,6 +100,7 @@ class PartnerError(ParvisError):
         self.operation = operation
         self.retry_after = retry_after
         self.outcome_unknown = outcome_unknown
+        self.is_shut = False
 
 
 class PartnerUnavailableError(PartnerError):

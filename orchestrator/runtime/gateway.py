@@ -127,8 +127,8 @@ class Gateway:
             self._tally(profile).succeeded(clock.monotonic())
             raise
         except PartnerError as error:
-            if not self._noted(service, error) and self._is_down(profile, command.key):
-                self._open(service, error, Cause.OUTAGE)
+            if not self._noted(service, error):
+                self._count(service, error, command.key)
             raise
         self._tally(profile).succeeded(clock.monotonic())
         return receipt
@@ -149,6 +149,7 @@ class Gateway:
         except PartnerError as error:
             if not self._noted(service, error):
                 self._breakers.reopen(service.profile, reason=_reason(error), pace=self._pace)
+                error.is_shut = True
             raise
         self._close(service.profile)
         return receipt
@@ -165,11 +166,13 @@ class Gateway:
             return True
         return False
 
-    def _is_down(self, profile: str, key: str) -> bool:
+    def _count(self, service: ServiceRef, error: PartnerError, key: str) -> None:
         """Count a failure; those of calls begun before the breaker opened tell nothing new."""
-        if self._breakers.standing(profile).state is not State.CLOSED:
-            return False
-        return self._tally(profile).failed(clock.monotonic(), key)
+        if self._breakers.standing(service.profile).state is not State.CLOSED:
+            error.is_shut = True
+        elif self._tally(service.profile).failed(clock.monotonic(), key):
+            self._open(service, error, Cause.OUTAGE)
+            error.is_shut = True
 
     def _open(self, service: ServiceRef, error: PartnerError, cause: Cause) -> None:
         seconds = self._pace.until_next_probe(0, cause) * random.uniform(0.9, 1.1)  # noqa: S311

@@ -32,6 +32,14 @@ def test_a_longer_delay_parks_the_run():
     assert (decided.to, decided.wake_at) == ("waiting_timer", NOW + timedelta(seconds=10))
 
 
+def test_a_failure_behind_an_open_breaker_counts_and_its_run_may_be_woken_earlier():
+    error = PartnerUnavailableError("koha", "preregister")
+    error.is_shut = True
+    decided = after(error, failures=1)
+    assert (decided.outcome, decided.waiting_for) == ("error", "system:koha")
+    assert decided.wake_at == NOW + timedelta(seconds=10)
+
+
 def test_used_up_tries_put_the_run_aside_for_a_person():
     decided = after(PartnerUnavailableError("koha", "preregister"), failures=2)
     assert (decided.to, decided.error_code) == ("stuck", "retries_exhausted")

@@ -223,6 +223,17 @@ def test_failures_of_calls_begun_before_the_breaker_opened_write_nothing():
     assert [asked[0] for asked in breakers.asked] == ["open"]
 
 
+def test_a_failure_tells_whether_its_system_is_shut_by_now():
+    door, _, opening = build()
+    told = []
+    for n in range(5):
+        error = PartnerUnavailableError("koha", "preregister")
+        opening.behave = raising(error)
+        fail(door, PartnerUnavailableError, run=f"r{n}")
+        told.append(error.is_shut)
+    assert told == [False, False, False, False, True]
+
+
 def test_one_call_at_a_time_tries_a_half_open_breaker_and_closes_it():
     door, breakers, opening = build()
     breakers.known["koha"] = Standing(state=State.HALF_OPEN)
