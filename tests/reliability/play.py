@@ -20,14 +20,22 @@ from mock_partners.senders import Notice, Sharing, arrival, cloud_event, invent,
 from orchestrator.engine.runs import ENDED
 from orchestrator.services.access_codes import Redemption, code_of
 from orchestrator.services.purposes import PARTNER_ARRIVAL, notice_sha256
+from orchestrator.services.run_operations import Keys
 from schemas import clock, ids
-from schemas.errors import EventIdReusedError, InvalidPayloadError, StoreUnavailableError
+from schemas.errors import (
+    EventIdReusedError,
+    InvalidPayloadError,
+    RequestError,
+    StoreUnavailableError,
+)
+from schemas.messages import Message
 from tests.reliability.broker import Broker
 from tests.reliability.ground import Ground
 from tests.reliability.invariants import BrokenError, Invariants, demand, fail
+from tests.reliability.journeys import ASKED, SERVICES, SIGNED
 from tests.reliability.processes import Process
 from tests.reliability.stage import Parked, Stage
-from tests.reliability.systems import FINAL, GOOD, City, reference_of
+from tests.reliability.systems import FINAL, GOOD, UNKNOWN, City, reference_of
 
 CANARY = r"Canarine|\+3363998"
 COMMUNES = {"13055": "koha_marseille", "84129": "drop_sorgues", "13001": "koha_aix"} | {
@@ -50,6 +58,7 @@ class Sent:
     is_acknowledged: bool = False
     message_ids: set[str] = field(default_factory=set)
     run_id: str | None = None
+    all_runs: set[str] = field(default_factory=set)
 
     @property
     def id(self) -> str:
@@ -58,10 +67,6 @@ class Sent:
     @property
     def source(self) -> str:
         return self.event["source"]
-
-    @property
-    def raw(self) -> bytes:
-        return json.dumps(self.event).encode()
 
 
 class Logs:
@@ -89,7 +94,9 @@ class Play:
         self.broker = Broker(chances) if with_broker else None
         self.places: frozenset[str] = frozenset()
         self.invariants = Invariants(ground.looking, CANARY)
-        self.city = City(self._asked, self.invariants.check_basis)
+        self.city = City(
+            self._asked, self.invariants.check_basis, lambda profile: profile != self.sick
+        )
         self.events: dict[str, Sent] = {}
         self.workers: list[Process] = []
         self.web = self._process("web")
@@ -105,7 +112,7 @@ class Play:
     @property
     def arrivals(self) -> list[Sent]:
         """What was announced, oppositions apart."""
-        return [event for event in self.events.values() if event.event["type"] == ARRIVES]
+        return [event for event in self.events.values() if event.event["type"] != WITHDRAWS]
 
     # --- the ports of the processes ---------------------------------------------------------------
 
@@ -142,8 +149,10 @@ class Play:
 
     # --- what may be done -------------------------------------------------------------------------
 
-    def arrive(self, commune: str, sharing: tuple[bool, str | None]) -> Sent:
-        """A partner announces somebody new."""
+    def arrive(
+        self, commune: str, sharing: tuple[bool, str | None], *, kind: str = ARRIVES
+    ) -> Sent:
+        """A partner announces somebody new, for one of the journeys."""
         self._numbers += 1
         person, channel = sharing
         newcomer = replace(
@@ -161,11 +170,13 @@ class Play:
             happened_at=now,
             collected_by=f"/partners/{SENDER}",
         )
-        return self._new_event(ARRIVES, data, f"S-{self._numbers}")
+        if kind != ARRIVES:
+            data["services"] = self.chances.sample(SERVICES, self.chances.randint(1, 3))
+        return self._new_event(kind, data, f"S-{self._numbers}")
 
     def again(self, known: Sent) -> Sent:
         """The same sender speaks of the same person in another event."""
-        return self._new_event(ARRIVES, known.event["data"], known.event["subject"])
+        return self._new_event(known.event["type"], known.event["data"], known.event["subject"])
 
     def withdraw(self, known: Sent) -> Sent:
         """A partner passes an opposition on."""
@@ -190,7 +201,7 @@ class Play:
         other = {**known.event, "data": {**known.event["data"], "commune": "84129"}}
         if other == known.event:
             other["data"] = {**other["data"], "commune": "13055"}
-        made = self.web.do(self._receive_other, known, json.dumps(other).encode())
+        made = self.web.do(self._receive_other, known, other)
         self.settle()
         assert made.dead or self.web.database.is_away
 
@@ -229,6 +240,41 @@ class Play:
         self.note("consent")
         self._record_consent(row["pseudonym"])
         self.signal(run_id, "consent.given", f"consent:{clock.utcnow().timestamp()}")
+
+    def sign(self) -> None:
+        """Somebody signs a card."""
+        waiting = [run for run in self.runs() if run["waiting_for"] == SIGNED]
+        if waiting:
+            run = self.chances.choice(waiting)
+            self.signal(run["id"], SIGNED, f"signed:{run['id']}", times=2)
+
+    def decide(self) -> None:
+        """A person answers a task; two at once, and one is heard."""
+        tasks = self.ground.looking.execute(
+            "SELECT id, decisions FROM human_task WHERE closed_at IS NULL "
+            "AND cardinality(decisions) > 0 ORDER BY opened_at, id"
+        ).fetchall()
+        if tasks:
+            task = self.chances.choice(tasks)
+            answers = [self.chances.choice(task["decisions"]) for _ in range(2)]
+            self.note("decide", *answers)
+            for answer in answers:
+                self.web.do(self._act, self.web.repairs.tasks.decide, task["id"], answer)
+            self.settle()
+
+    def operate(self, run_id: UUID, act: str) -> None:
+        """A person takes care of a run: what its state does not allow is refused, with a sentence."""
+        self.note("operate", act, str(run_id)[-4:])
+        operations = self.web.operations
+        match act:
+            case "skip" | "discard":
+                how = {"reason": "décidé au guichet"}
+            case "fork":
+                how = {"start": str(self.chances.randint(1, 4)), "keys": Keys.SAME}
+            case _:
+                how = {}
+        self.web.do(self._act, getattr(operations, act), run_id, **how)
+        self.settle()
 
     def look(self) -> None:
         """Waiting workers look for wakes."""
@@ -271,7 +317,7 @@ class Play:
 
     def tick(self) -> None:
         """Timers and sweeper do their round."""
-        for store in (self.web.runs.wake_due, self.web.runs.sweep_late):
+        for store in (self.web.runs.wake_due, self.web.runs.sweep_late, self.web.probes):
             self.web.do(self._quietly, store)
         self.settle()
         self.relay()
@@ -317,7 +363,9 @@ class Play:
         else:
             fail(1, f"no rest after {MOST_ROUNDS} rounds: {self._restless()}")
         self.check()
-        for run in self.runs():
+        runs = self.runs()
+        self.invariants.check_ends(self, runs)
+        for run in runs:
             is_over = run["status"] in ENDED or self._may_be_stuck(run)
             demand(
                 is_over, 1, f"run {run['id']} ended nowhere: {run['status']} {run['error_code']}"
@@ -351,9 +399,17 @@ class Play:
         self.counts["attempt"] += 1
         return self.events[made["id"]]
 
+    def _take_in(self, event: dict) -> None:
+        if event["type"] in ASKED:
+            names = ("type", "source", "id", "subject", "data")
+            self.web.intake.receive_own(Message(**{name: event[name] for name in names}))
+        else:
+            raw = json.dumps(event).encode()
+            self.web.intake.receive(self.ground.partners[SENDER], raw, {})
+
     def _receive(self, event: Sent) -> None:
         try:
-            self.web.intake.receive(self.ground.partners[SENDER], event.raw, {})
+            self._take_in(event.event)
         except StoreUnavailableError:
             self.counts["503"] += 1
         except InvalidPayloadError as error:
@@ -372,10 +428,10 @@ class Play:
             self.counts["out of time"] += 1
             self.counts["attempt"] -= 1
 
-    def _receive_other(self, known: Sent, raw: bytes) -> None:
+    def _receive_other(self, known: Sent, other: dict) -> None:
         before = self._kept(known)
         try:
-            self.web.intake.receive(self.ground.partners[SENDER], raw, {})
+            self._take_in(other)
         except (EventIdReusedError, StoreUnavailableError, InvalidPayloadError):
             if known.is_acknowledged:
                 demand(self._kept(known) == before, 2, "a refused body changed something")
@@ -385,7 +441,7 @@ class Play:
             if known.is_acknowledged:
                 self._unexpected("intake", BrokenError("invariant 2: another body was accepted"))
             else:
-                known.event = json.loads(raw)
+                known.event = other
                 known.is_acknowledged = True
 
     def _kept(self, known: Sent) -> int:
@@ -400,6 +456,16 @@ class Play:
             return self.web.codes.redeem(code, session="s", network="n")
         except (StoreUnavailableError, psycopg.Error):
             return None
+
+    def _act(self, act, *arguments, **how) -> None:
+        try:
+            self._quietly(lambda: act(*arguments, actor="cli:campaign", **how))
+        except RequestError:
+            self.counts["refused"] += 1
+        except Exception as error:  # noqa: BLE001 - a person reads a sentence, nothing else
+            self._unexpected("operations", error)
+        else:
+            self.counts["acts"] += 1
 
     def _signal(self, run_id: UUID, name: str, dedup: str) -> None:
         self._quietly(lambda: self.web.runs.signal(run_id, name, dedup=dedup))
@@ -487,10 +553,19 @@ class Play:
         if held:
             self.turn(max(timedelta(), min(held) - now) + timedelta(seconds=1))
             return True
-        if not runs:
-            return False
-        self._decide(self.chances.choice(runs), now)
-        return True
+        awaited = [run for run in runs if not (run["waiting_for"] or "").startswith("children.")]
+        if awaited:
+            self._decide(self.chances.choice(awaited), now)
+            return True
+        return self._take_care_of_stuck()
+
+    def _take_care_of_stuck(self) -> bool:
+        """A parent waits for a child nobody takes care of; the others are left as they are."""
+        stuck = [run for run in self.runs() if run["status"] == "stuck" and run["parent_id"]]
+        for run in stuck:
+            acts = ("retry", "discard", "skip") if not run["pivoted"] else ("retry", "skip")
+            self.operate(run["id"], self.chances.choice(acts))
+        return bool(stuck)
 
     def _rest(self) -> bool:
         """Give a process that catches its breath the real time it asked for."""
@@ -516,6 +591,12 @@ class Play:
             self.redeem_code(row["id"])
         elif self.chances.random() < 0.5 and run["waiting_for"] == "consent.given":
             self.consent(run["id"])
+        elif run["waiting_for"] == SIGNED and self.chances.random() < 0.6:
+            self.sign()
+        elif run["status"] == "waiting_human" and (
+            run["wake_at"] is None or self.chances.random() < 0.6
+        ):
+            self.decide()
         else:
             self.turn(max(timedelta(), run["wake_at"] - now) + timedelta(seconds=1))
 
@@ -533,6 +614,7 @@ class Play:
         self._let_all_go()
         for run in self.runs():
             is_still = run["status"] in {"ready", "waiting_timer"} and not self._went_back
+            is_still = is_still and not (run["waiting_for"] or "").startswith("timer:")
             if is_still and not self._needs_the_sick(run):
                 fail(9, f"run {run['id']} stands still beside a sick {self.sick}")
 
@@ -552,11 +634,15 @@ class Play:
             if call.run_id == run["id"]
         ]
         reasons = {
-            "rejected": "rejected" in mine or self._lost_its_record(run),
+            "rejected": "rejected" in mine
+            or self._lost_its_record(run)
+            or run["journey"] == "campaign.tour",  # its cards had to end well, all of them
             "contract_broken": "garbage" in mine,
             "retries_exhausted": len([fate for fate in mine if fate != GOOD]) > 1
             or self.counts["database.after"] + self.counts["database.before"] > 0,
-            "recoveries": self.counts["sweeps"] > 0 or self._offset > timedelta(minutes=10),
+            "recoveries": self._offset > timedelta(minutes=10),
+            "outcome_unknown": any(fate in UNKNOWN for fate in mine),
+            "undo_failed": any(fate != GOOD for fate in mine),
         }
         return run["status"] == "stuck" and reasons.get(run["error_code"], False)
 

@@ -1,15 +1,18 @@
 """Processes of the hub inside the test's own: wired by the product, killed and started at will."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import gevent
 
+from orchestrator.runtime.probes import Probes
 from orchestrator.services.access_codes import AccessCodes
+from orchestrator.services.snapshots import Snapshot
 from orchestrator.store.library import AccessCodeTable, AttemptCounters
 from orchestrator.store.waker import EmbeddedWaker
 from parvis import wsgi
 from parvis.bootstrap import Hub
+from tests.reliability import journeys
 from tests.reliability.broker import Consumer, Steps
 from tests.reliability.cables import StagedDatabase
 from tests.reliability.stage import KilledError
@@ -67,8 +70,31 @@ class Process(Hub):
         return made
 
     @cached_property
+    def executor(self):
+        made = super().executor
+        made._mover._journeys = journeys.journey_for
+        made._children._newest = journeys.newest
+        return made
+
+    @cached_property
+    def breakers(self):
+        """The product's, without its second of memory: a campaign's second is a month."""
+        made = super().breakers
+        made._snapshot = Snapshot(made._known, renew=0.0, oldest=0.0)
+        return made
+
+    @cached_property
+    def operations(self):
+        return replace(self.repairs.operations, versions=journeys.versions)
+
+    @cached_property
+    def probes(self):
+        """The chore that tries systems whose breaker is open."""
+        return next(chore for chore in self.timers._chores if isinstance(chore, Probes))
+
+    @cached_property
     def intake(self):
-        return wsgi._intake(self)
+        return replace(wsgi._intake(self), route=journeys.route)
 
     @cached_property
     def codes(self):
@@ -86,9 +112,9 @@ class Process(Hub):
         """Begin to work."""
         self.greenlets.append(gevent.spawn(self.worker.run))
 
-    def do(self, function, *arguments):
+    def do(self, function, *arguments, **how):
         """Do something in a greenlet of this process; returns the greenlet."""
-        made = gevent.spawn(function, *arguments)
+        made = gevent.spawn(function, *arguments, **how)
         self.greenlets.append(made)
         return made
 

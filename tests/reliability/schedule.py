@@ -10,7 +10,8 @@ from datetime import timedelta
 import gevent
 
 from tests.reliability.ground import Ground, seeded
-from tests.reliability.play import COMMUNES, SHARINGS, Logs, Play
+from tests.reliability.journeys import ASKED
+from tests.reliability.play import ARRIVES, COMMUNES, SHARINGS, Logs, Play
 from tests.reliability.reports import Report
 from tests.reliability.systems import FINAL, GOOD, PASSING
 
@@ -25,6 +26,10 @@ JUMPS = (
     timedelta(days=-3),
     timedelta(days=31),
 )
+# what a seed may know; each knows about half of it
+FAULTS = ("kill", "system", "final", "sick", "clock", "database", "repeat", "people", "broker")
+FAULTS += ("repair", "cancel", "journeys")
+REPAIRS = ("retry", "retry", "resume", "skip", "discard", "restart", "fork")
 MOST_EVENTS = 4
 STEPS = (25, 45)
 
@@ -78,18 +83,7 @@ class Schedule:
     # --- what may happen --------------------------------------------------------------------------
 
     def _drawn_faults(self) -> frozenset[str]:
-        every = (
-            "kill",
-            "system",
-            "final",
-            "sick",
-            "clock",
-            "database",
-            "repeat",
-            "people",
-            "broker",
-        )
-        return frozenset(name for name in every if self._chances.random() < 0.45)
+        return frozenset(name for name in FAULTS if self._chances.random() < 0.45)
 
     def _acts(self) -> dict[str, tuple[int, Callable[[], None]]]:
         knows = self._knows
@@ -106,6 +100,10 @@ class Schedule:
             "people": (3 * ("people" in knows), self._people),
             "broker": (3 * ("broker" in knows and self.play.broker is not None), self._broker),
             "second": (1, self._second_worker),
+            "sign": (2 * ("journeys" in knows), self.play.sign),
+            "decide": (2 * ("journeys" in knows), self.play.decide),
+            "repair": (3 * ("repair" in knows), self._repair),
+            "cancel": (2 * ("cancel" in knows), self._cancel),
         }
         return {name: act for name, act in acts.items() if act[0]}
 
@@ -115,8 +113,12 @@ class Schedule:
         if left <= 0:
             return self._go()
         count = chances.choice([1, 1, min(2, left)])
+        kinds = [ARRIVES, *ASKED] if "journeys" in self._knows else [ARRIVES]
         made = [
-            play.arrive(chances.choice([*COMMUNES]), chances.choice(SHARINGS)) for _ in range(count)
+            play.arrive(
+                chances.choice([*COMMUNES]), chances.choice(SHARINGS), kind=chances.choice(kinds)
+            )
+            for _ in range(count)
         ]
         times = 16 if "repeat" in self._knows and chances.random() < 0.1 else 1
         play.post(*(made * times))
@@ -190,6 +192,17 @@ class Schedule:
                 play.consent(known.run_id)
             case 2 if known.run_id is not None:
                 play.signal(known.run_id, "nobody.waits", "early:1", times=2)
+
+    def _repair(self) -> None:
+        runs = self.play.runs()
+        if runs:
+            run = self._chances.choice([run for run in runs if run["status"] == "stuck"] or runs)
+            self.play.operate(run["id"], self._chances.choice(REPAIRS))
+
+    def _cancel(self) -> None:
+        runs = self.play.runs()
+        if runs:
+            self.play.operate(self._chances.choice(runs)["id"], "cancel")
 
     def _broker(self) -> None:
         broker = self.play.broker

@@ -17,6 +17,7 @@ from schemas.errors import (
     PartnerRejectedError,
     PartnerThrottledError,
     PartnerUnavailableError,
+    Recovery,
 )
 from schemas.receipts import Exchange, ProbeResult, Receipt
 
@@ -44,6 +45,7 @@ FATES = {
 }
 PASSING = ("refused", "unavailable", "asked_later", "lost_before", "lost_after", "throttled")
 FINAL = ("rejected", "garbage")
+UNKNOWN = ("unavailable", "asked_later", "lost_before", "lost_after")
 KEYED = frozenset({"koha_aix", "drop_sorgues"})
 SAYING_AGAIN = frozenset({"koha_draguignan"})
 
@@ -63,6 +65,11 @@ class Call:
     @property
     def run_id(self) -> UUID:
         return UUID(self.key.split(":")[0])
+
+    @property
+    def makes(self) -> bool:
+        """Whether it made something that an undo takes back."""
+        return self.operation == "preregister"
 
     @property
     def is_undo(self) -> bool:
@@ -141,8 +148,9 @@ def reference_of(call: Call) -> str:
 class City:
     """Every system of the city; ``opening`` is given to the gateway instead of the kit's."""
 
-    def __init__(self, ask, watch) -> None:
+    def __init__(self, ask, watch, is_up) -> None:
         """``ask`` parks a call and returns its fate, ``watch`` sees each call as it arrives."""
+        self.is_up = is_up
         self.systems: dict[str, System] = {}
         self._ask = ask
         self._watch = watch
@@ -198,7 +206,13 @@ class Door:
         return self._city.exchanged(self._owner, call, log)
 
     def probe(self, level):
-        return ProbeResult(level=level, is_up=True, probed_at=clock.utcnow())
+        is_up = self._city.is_up(self._profile)
+        return ProbeResult(
+            level=level,
+            is_up=is_up,
+            probed_at=clock.utcnow(),
+            recovery=None if is_up else Recovery.RETRY,
+        )
 
     def close(self):
         """Nothing is kept open."""
