@@ -53,13 +53,14 @@ def run_loops(loops_of: Callable[[Hub], Sequence[Loop]]) -> int:
         return COOPERATION_FAILED
     try:
         settings = Settings.read(os.environ)
+        configure(settings.log_format)
+        hub = open_hub(settings)
+        loops = loops_of(hub)
     except ConfigurationError as error:
         sys.stderr.write("".join(f"{fault}\n" for fault in error.faults))
         return MISCONFIGURED
-    configure(settings.log_format)
-    hub = open_hub(settings)
     serve_figures(hub)
-    return _until_stopped(hub, loops_of(hub))
+    return _until_stopped(hub, loops)
 
 
 def waits_cooperate() -> bool:
