@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
+from orchestrator.broker.health import BrokerHealth, broker_health
 from orchestrator.services.configuration_checks import missing_secrets, referred_secrets
 from orchestrator.services.ports.offer import Entry, EntryKey
 from orchestrator.store import migrate
@@ -20,7 +21,13 @@ from parvis.bootstrap import Hub, open_hub
 from parvis.metrics import running_version
 from parvis.settings import Settings, remarks
 from schemas import clock
-from schemas.errors import ConfigurationError, ParvisError, StoreUnavailableError
+from schemas.errors import (
+    BrokerRefusedError,
+    BrokerUnavailableError,
+    ConfigurationError,
+    ParvisError,
+    StoreUnavailableError,
+)
 from schemas.receipts import ProbeLevel
 
 OLDEST_SERVER: Final = 150000  # server_version_num of PostgreSQL 15
@@ -70,7 +77,7 @@ def examined(environ: Mapping[str, str]) -> tuple[Finding, ...]:
         return (*findings, *(_fault("réglages", fault, remedy) for fault in error.faults))
     hub = open_hub(settings)
     findings.append(_well("réglages", f"complets, mode {settings.mode}"))
-    findings += [*_ports(settings), *_disk(settings), *_database(hub)]
+    findings += [*_ports(settings), *_disk(settings), *_database(hub), *_broker(hub)]
     hub.database.close()
     return tuple(findings)
 
@@ -171,6 +178,41 @@ def _tables(hub: Hub) -> Iterator[Finding]:
     yield _well("configuration", f"révision {state.revision}, {len(state.entries)} éléments")
     yield from _secrets(hub, state.entries)
     yield from _systems(hub)
+
+
+# --- broker -------------------------------------------------------------------------------------
+
+
+def _broker(hub: Hub) -> Iterator[Finding]:
+    if hub.broker is None:
+        yield _well("réveils", "lus en base, un seul processus de travail actif à la fois")
+        return
+    try:
+        found = broker_health(hub.broker)
+    except BrokerUnavailableError:
+        detail = "RabbitMQ ne répond pas ; les réveils attendent en base"
+        yield _fault("réveils", detail, "vérifiez PARVIS_BROKER_URL, le serveur et le pare-feu")
+    except BrokerRefusedError as error:
+        yield _fault("réveils", " ".join(error.faults), "corrigez PARVIS_BROKER_URL ou les droits")
+    else:
+        yield _well("réveils", f"RabbitMQ {found.version}")
+        yield from _queues(found)
+
+
+def _queues(found: BrokerHealth) -> Iterator[Finding]:
+    if found.journey is None or found.dead is None:
+        remedy = "lancez « parvis broker topology --declare », ou le relais, qui les crée"
+        yield _remark("files RabbitMQ", "absentes", remedy)
+        return
+    detail = f"{found.journey.messages} réveils, {found.dead.messages} messages morts"
+    if found.journey.consumers == 0:
+        yield _remark("files RabbitMQ", detail, "lancez « parvis worker » : personne ne les prend")
+    elif found.dead.consumers == 0:
+        yield _remark(
+            "files RabbitMQ", detail, "lancez « parvis relay » : personne ne les alimente"
+        )
+    else:
+        yield _well("files RabbitMQ", detail)
 
 
 def _secrets(hub: Hub, entries: Mapping[EntryKey, Entry]) -> Iterator[Finding]:

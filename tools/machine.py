@@ -40,6 +40,12 @@ NEEDS = (
         variable="PARVIS_TEST_POSTGRESQL_15",
         programs=("/usr/lib/postgresql/15/bin/postgres",),
     ),
+    Need(
+        title="RabbitMQ",
+        package="rabbitmq-server",
+        variable="PARVIS_TEST_RABBITMQ",
+        programs=("/usr/lib/rabbitmq/bin/rabbitmq-server",),
+    ),
 )
 
 

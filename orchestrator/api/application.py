@@ -97,7 +97,9 @@ def _add_probes(app: Flask, readiness: Readiness) -> None:
         faults = readiness.faults()
         if not faults:
             started.append(True) if not started else None
-            return _response(json_reply({"status": "ok"}))
+            remarks = readiness.remarks()
+            told = {"status": "degraded", "remarks": remarks} if remarks else {"status": "ok"}
+            return _response(json_reply(told))
         return _response(json_reply({"status": "unready", "faults": faults}, status=503))
 
     def startupz() -> Response:

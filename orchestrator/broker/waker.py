@@ -173,7 +173,7 @@ class BrokerWaker:
                 consumer.return_(delivery.tag)
             return
         if run_id is None:
-            log.error("waker.undecodable", message_id=delivery.message_id)
+            log.error("waker.undecodable")
             consumer.reject(delivery.tag)
             return
         wake = Wake(id=next(self._numbers), run_id=run_id, redelivered=delivery.redelivered)

@@ -13,6 +13,7 @@ from schemas.errors import StoreUnavailableError
 
 STOPPING: Final = "parvis.stopping"  # where an application keeps its ``Stopping``
 _VERSIONS_RENEW, _VERSIONS_OLDEST = 10.0, 30.0
+_LONGEST_WAIT_SECONDS = 30.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,3 +60,18 @@ class Readiness:
             for name, version in sorted(set(under_way) - set(self.versions))
         )
         return tuple(faults)
+
+    def remarks(self) -> tuple[str, ...]:
+        """Return what is not well and keeps nobody from being served, in French.
+
+        Events are accepted while nothing wakes the workers: a broker that is away is no reason to
+        send senders away.
+        """
+        try:
+            waited = self.store.oldest_wait_seconds()
+        except StoreUnavailableError:
+            return ()
+        if waited < _LONGEST_WAIT_SECONDS:
+            return ()
+        where = "voyez les processus de travail, le relais et RabbitMQ"
+        return (f"Des réveils attendent depuis {waited:.0f} s : {where}.",)

@@ -10,6 +10,10 @@ from orchestrator.store.connections import Database
 _REVISION: Final = "SELECT version_num FROM alembic_version"
 _UNDER_WAY: Final = "SELECT DISTINCT journey, version FROM run WHERE ended_at IS NULL"
 
+_OLDEST: Final = """
+SELECT extract(epoch FROM parvis_now() - created_at)::float8 AS seconds
+  FROM outbox ORDER BY id LIMIT 1"""
+
 
 class ReadinessRows:
     """Implements ``ports.readiness.ReadinessStore``."""
@@ -28,3 +32,8 @@ class ReadinessRows:
     def versions_under_way(self) -> Collection[tuple[str, int]]:
         """Return (journey, version) of every run that has not ended."""
         return {(row["journey"], row["version"]) for row in self._database.all(_UNDER_WAY)}
+
+    def oldest_wait_seconds(self) -> float:
+        """Return how long the oldest message of the outbox has waited, 0 when none does."""
+        row = self._database.one(_OLDEST)
+        return float(row["seconds"]) if row else 0.0

@@ -79,7 +79,7 @@ def test_every_command_named_exists(document):
 
 def test_every_setting_named_is_read_by_the_hub_and_each_is_explained():
     explained = set(SETTING.findall(text(ROOT / "docs/operations.md")))
-    others = {"PARVIS_DATABASE_URL_FILE", "PARVIS_REQUIRE_ALL"}
+    others = {"PARVIS_DATABASE_URL_FILE", "PARVIS_BROKER_URL_FILE", "PARVIS_REQUIRE_ALL"}
 
     assert explained - others == set(NAMES)
 

@@ -67,6 +67,7 @@ class Communes:
 class ReadinessFake:
     def __init__(self):
         self.at, self.under_way, self.fault = "0001", set(), None
+        self.waited = 0.0
 
     def revision(self):
         if self.fault:
@@ -75,6 +76,9 @@ class ReadinessFake:
 
     def versions_under_way(self):
         return self.under_way
+
+    def oldest_wait_seconds(self):
+        return self.waited
 
 
 def catalogue():

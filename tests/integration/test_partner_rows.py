@@ -105,6 +105,17 @@ def test_readiness_reads_the_schema_and_the_runs_under_way(database):
     assert rows.versions_under_way() == {("a", 1)}
 
 
+def test_readiness_reads_how_long_the_oldest_message_waits(database):
+    rows = ReadinessRows(database)
+    assert rows.oldest_wait_seconds() == 0
+    database.run(
+        "INSERT INTO outbox(topic, key, created_at) VALUES"
+        " ('wake', %s, parvis_now() - interval '50 s'), ('wake', %s, parvis_now())",
+        (ids.uuid7(), ids.uuid7()),
+    )
+    assert 50 <= rows.oldest_wait_seconds() < 60
+
+
 def test_a_database_that_was_never_migrated_has_no_revision(database):
     database.run("DROP TABLE alembic_version")
     assert ReadinessRows(database).revision() is None

@@ -43,7 +43,7 @@ def test_a_killed_relay_is_replaced_by_its_standby_within_seconds(process, facts
     first = process("relay", PARVIS_BROKER_URL=broker_url)
     until(lambda: facts(HELD, RELAY) == 1, "an active relay", seconds=30)
     second = process("relay", PARVIS_BROKER_URL=broker_url)
-    until(lambda: '"standby"' in second.log.read_text(), "a standby", seconds=30)
+    until(lambda: "relay.standby" in second.log.read_text(), "a standby", seconds=30)
     wake(facts, ids.uuid7())
     until(lambda: left(facts) == 0, "the first row relayed")
 

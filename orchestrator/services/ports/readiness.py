@@ -12,3 +12,6 @@ class ReadinessStore(Protocol):
 
     def versions_under_way(self) -> Collection[tuple[str, int]]:
         """Return (journey, version) of every run that has not ended."""
+
+    def oldest_wait_seconds(self) -> float:
+        """Return how long the oldest message of the outbox has waited, 0 when none does."""

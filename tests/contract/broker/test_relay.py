@@ -223,9 +223,10 @@ def test_from_outbox_to_worker_every_run_is_executed(rig, bus):
     executed = []
 
     class Executor:
-        def execute(self, run_id, *, redelivered):
+        def execute(self, run_id, *, redelivered, until):
             gevent.sleep(0.001)
             executed.append(run_id)
+            return True
 
     waker = BrokerWaker(Broker(rig.url), prefetch=40, store_answers=lambda: True)
     worker = Worker(waker=waker, executor=Executor(), greenlets=20)

@@ -123,3 +123,29 @@ def test_secrets_do_not_show_when_settings_are_printed(environ):
     shown = repr(Settings.read(environ))
     assert "ssss" not in shown
     assert "postgresql" not in shown
+
+
+def test_without_a_broker_the_worker_reads_the_outbox_itself(environ):
+    assert Settings.read(environ).broker_url is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["amqp://u:s@bus.example.org/city", "amqps://bus1.example.org;amqps://bus2.example.org:5673"],
+)
+def test_the_brokers_address_is_taken_and_never_shown(environ, url, tmp_path):
+    assert Settings.read(environ | {"PARVIS_BROKER_URL": url}).broker_url == url
+    file = tmp_path / "broker"
+    file.write_text(f"{url}\n")
+    settings = Settings.read(environ | {"PARVIS_BROKER_URL_FILE": str(file)})
+    assert settings.broker_url == url
+    assert "bus" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://bus", "amqp://:5672/city", "amqp://a;http://b", "bus:5672", "amqp://a:0x"]
+)
+def test_another_address_of_a_broker_is_a_fault_that_repeats_nothing(environ, url):
+    (fault,) = faults(environ | {"PARVIS_BROKER_URL": url})
+    assert fault.startswith("PARVIS_BROKER_URL doit")
+    assert url not in fault

@@ -88,6 +88,13 @@ def test_a_process_is_ready_with_its_database_at_head(hub):
     assert get(hub, "/readyz").json == {"status": "ok"}
 
 
+def test_a_process_whose_messages_wait_too_long_is_degraded_and_still_ready(hub):
+    hub.ready.waited = 95.0
+    answer = get(hub, "/readyz")
+    assert (answer.status, answer.json["status"]) == (200, "degraded")
+    assert "95 s" in answer.json["remarks"][0]
+
+
 def test_a_process_is_not_ready_without_its_database(hub):
     hub.ready.fault = StoreUnavailableError()
     answer = get(hub, "/readyz")
