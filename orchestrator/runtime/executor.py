@@ -68,12 +68,15 @@ class Executor:
         self._steps = steps
         self._policy = policy
 
-    def execute(self, run_id: UUID, *, redelivered: bool) -> None:
-        """Take a run as far as it goes.
+    def execute(
+        self, run_id: UUID, *, redelivered: bool, until: Callable[[], bool] = lambda: False
+    ) -> bool:
+        """Take a run as far as it goes; False when it was left on its way, for another worker.
 
         Args:
             run_id: The run a wake names.
             redelivered: Whether another worker may have been at it before.
+            until: Asked between two steps whether to leave the run to others.
 
         Raises:
             StoreUnavailableError: the database went away; the wake must be given again.
@@ -81,8 +84,11 @@ class Executor:
         structlog.contextvars.bind_contextvars(run_id=str(run_id))
         position = self._mover.position(run_id, redelivered=redelivered)
         while position is not None:
+            if until():
+                return False
             back = goes_back(position)
             position = self._undoing.advance(position) if back else self._advance(position)
+        return True
 
     def _advance(self, at: Position) -> Position | None:
         """Try the next step once; returns where the run stands, or None when it left our hands."""
@@ -95,7 +101,9 @@ class Executor:
             result = self._mover.tried(lambda: self._children.look(at, step, context))
         else:
             may_repeat = at.may_repeat or at.run.in_doubt(step.name)
-            may_repeat = may_repeat or at.run.effect_of is not None  # the first run may have done it
+            may_repeat = (
+                may_repeat or at.run.effect_of is not None
+            )  # the first run may have done it
             attempt = Try(run=at.run, context=context, may_repeat=may_repeat)
             result = self._mover.tried(lambda: self._steps.run(step, attempt, exchanges))
         if isinstance(result, Exception):

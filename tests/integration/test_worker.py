@@ -54,7 +54,7 @@ class Town:
             worker="test",
             meter=Meter(),
         )
-        self.waker = EmbeddedWaker(database)
+        self.waker, self.executor = EmbeddedWaker(database), executor
         self.worker = Worker(waker=self.waker, executor=executor, greenlets=8)
         self.timers = Timers(
             runs=self.runs, lock=AdvisoryLock(database, TIMERS), poke=notifier.poke
@@ -70,6 +70,12 @@ class Town:
 
     def start(self):
         self.jobs = [gevent.spawn(self.worker.run), gevent.spawn(self.timers.run)]
+
+    def again(self):
+        """Start another worker, as after a restart."""
+        self.waker = EmbeddedWaker(self.database)
+        self.worker = Worker(waker=self.waker, executor=self.executor, greenlets=8)
+        self.jobs.append(gevent.spawn(self.worker.run))
 
     def stop(self):
         self.timers.stop()
@@ -177,6 +183,27 @@ def test_what_a_dead_worker_held_is_taken_up_at_once_by_the_next(town):
     made.start()
     made.until(run_id, "waiting_signal", seconds=2)
     assert made.calls == ["first"]
+
+
+def test_a_worker_told_to_stop_leaves_a_long_run_to_the_next_one_between_two_steps(town):
+    def slow(_context):
+        gevent.sleep(0.3)
+        return StepDone()
+
+    made = town(first=slow, second=slow)
+    made.start()
+    run_id = made.arrive()
+    with gevent.Timeout(5):
+        while made.calls != ["first"]:
+            gevent.sleep(0.01)
+    made.worker.stop(patience_seconds=0.0)
+    gevent.joinall(made.jobs[:1], timeout=3)
+    row = made.database.one("SELECT status, step, lease_until FROM run WHERE id = %s", (run_id,))
+    assert (row["status"], row["step"], made.calls) == ("ready", 1, ["first"])
+
+    made.again()
+    made.until(run_id, "waiting_signal", seconds=3)
+    assert made.calls == ["first", "second"]
 
 
 def test_two_hundred_runs_share_commits_and_all_end(town):
