@@ -19,6 +19,7 @@ class Health(Enum):
     FAILS = "fails"
     REFUSES_US = "refuses_us"
     PAUSED = "paused"
+    HELD = "held"
     OFF = "off"
     DRAFT = "draft"
 
@@ -59,12 +60,17 @@ class ConnectorViews:
 _ORDER: Final = (
     Health.PAUSED,
     Health.REFUSES_US,
+    Health.HELD,
     Health.FAILS,
     Health.UNKNOWN,
     Health.ANSWERS,
     Health.DRAFT,
     Health.OFF,
 )
+_BY_CAUSE: Final[Mapping[str | None, Health]] = {
+    "outage": Health.FAILS,
+    "hand": Health.HELD,
+}
 
 
 def health_of(row: SystemRow) -> Health:
@@ -74,7 +80,7 @@ def health_of(row: SystemRow) -> Health:
     if row.state != "live":
         return Health.OFF
     if row.is_paused:
-        return Health.PAUSED
+        return _BY_CAUSE.get(row.cause, Health.PAUSED)
     return _judged(row.last) if row.last else Health.UNKNOWN
 
 

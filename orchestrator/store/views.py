@@ -45,7 +45,8 @@ SELECT id FROM run WHERE status IN ('ready', 'compensating') AND status <> 'done
    AND lease_until < parvis_now() - interval '1 minute'"""
 _COLUMNS: Final = (
     "id, journey, version, status, step, seq AS attempts, created_at, updated_at, ended_at, wake_at, "
-    "waiting_for, error_code, message_id, coalesce(wake_at < parvis_now() - interval '1 minute', false) "
+    "waiting_for, error_code, message_id, parent_id, forked_from, "
+    "coalesce(wake_at < parvis_now() - interval '1 minute', false) "
     "OR coalesce(status IN ('ready', 'compensating') "
     "AND lease_until < parvis_now() - interval '1 minute', false) AS is_late"
 )
@@ -87,7 +88,7 @@ SELECT r.state, r.our_ref, p.name AS place_name, coalesce(c.name, p.commune) AS 
   LEFT JOIN commune c ON c.code = p.commune LEFT JOIN service s ON s.id = r.service_id
  WHERE r.run_id = %s ORDER BY r.created_at DESC LIMIT 1"""
 _SYSTEMS: Final = """
-SELECT p.id AS profile, p.connector, p.state, coalesce(b.state = 'open', false) AS is_paused, b.reason,
+SELECT p.id AS profile, p.connector, p.state, coalesce(b.state <> 'closed', false) AS is_paused, b.cause, b.reason,
        b.opened_at AS paused_at, b.next_probe_at,
        ARRAY(SELECT s.name FROM binding o JOIN service s ON s.id = o.service_id
               WHERE o.profile_id = p.id AND s.retired_at IS NULL ORDER BY s.name) AS services,

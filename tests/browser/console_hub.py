@@ -316,8 +316,8 @@ class Past:
     def pause(self, profile):
         """The breaker of a system opens."""
         self.database.run(
-            "INSERT INTO breaker(profile, state, failures, reason, opened_at, next_probe_at) VALUES"
-            " (%s, 'open', 3, 'preregister', parvis_now(), parvis_now() + interval '15 min')",
+            "INSERT INTO breaker(profile, state, cause, failures, reason, opened_at, next_probe_at)"
+            " VALUES (%s, 'open', 'access', 3, 'preregister', parvis_now(), parvis_now() + interval '15 min')",
             (profile,),
         )
 

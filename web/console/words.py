@@ -145,6 +145,16 @@ ERRORS: Final[Mapping[str, Word]] = {
         tone="warn",
         advice=_("Rien à faire : l'envoi reprend au rythme demandé."),
     ),
+    "PartnerAwaitedError": Word(
+        label=_("le système n'est pas appelé pour l'instant"),
+        tone="wait",
+        advice=_("Rien à faire : la plateforme l'essaie, et reprend dès qu'il répond."),
+    ),
+    "PartnerBusyError": Word(
+        label=_("le système a déjà tous les appels que nous lui réservons"),
+        tone="wait",
+        advice=_("Rien à faire : l'étape reprend dès qu'un appel se termine."),
+    ),
     "PartnerMisconfiguredError": Word(
         label=_("le système refuse nos accès ou nos réglages"),
         tone="bad",
@@ -190,6 +200,14 @@ HEALTH: Final[Mapping[Health, Word]] = {
         advice=_(
             "Vérifiez son adresse et ses identifiants. Ce qui lui est destiné attend, dans l'ordre, "
             "et repart dès la correction."
+        ),
+    ),
+    Health.HELD: Word(
+        label=_("en pause : décision d'une personne"),
+        tone="warn",
+        advice=_(
+            "Les appels reprendront seuls à la fin de la pause ; « parvis connectors resume » les "
+            "reprend avant."
         ),
     ),
     Health.OFF: Word(label=_("arrêté par configuration"), tone="off"),

@@ -68,6 +68,8 @@ class RunLine:
     type: str | None
     our_ref: str | None
     place_name: str | None
+    parent_id: UUID | None = None
+    forked_from: UUID | None = None
 
     @property
     def position(self) -> Position:
@@ -229,6 +231,7 @@ class SystemRow:
     state: str
     services: Sequence[str]
     is_paused: bool
+    cause: str | None
     reason: str | None
     paused_at: datetime | None
     next_probe_at: datetime | None
