@@ -77,10 +77,6 @@ class Replays:
     letters: DeadLetters
     operations: RunOperations
 
-    def count(self, selection: Selection) -> int:
-        """Return how many runs a selection holds now, but for ``since``; nothing is kept."""
-        return sum(group.runs for group in self.letters.failures() if selection.holds(group))
-
     def plan(
         self,
         selection: Selection,

@@ -31,7 +31,7 @@ SELECT s.seq, s.attempt, s.name, s.cause, s.actor, s.output, s.started_at AS at,
  WHERE s.run_id = %s AND s.actor IS NOT NULL AND s.actor <> 'worker' ORDER BY s.seq, s.attempt"""
 _ALLOWED: Final = """ AND (%(replay)s::uuid IS NULL OR EXISTS (
               SELECT FROM replay_item i JOIN replay p ON p.id = i.replay_id
-               WHERE i.replay_id = %(replay)s AND i.run_id = run.id AND i.state = 'pending'
+               WHERE i.replay_id = %(replay)s AND i.run_id = %(id)s AND i.state = 'pending'
                  AND p.state = 'running'))"""
 # the run, the row that tells the act, and the tasks that it settles
 _MOVED: Final = f"""
@@ -104,7 +104,8 @@ class RunActTable:
 
     def act(self, act: Act) -> bool:
         """Write an act; False when the run was moved by others meanwhile."""
-        moved = self._database.one(_ACT, self._values(act, self._key(act.head.id)))
+        key = self._key(act.head.id) if act.reason else None
+        moved = self._database.one(_ACT, self._values(act, key))
         if moved is not None:
             self._notifier.poke()
         return moved is not None

@@ -23,7 +23,7 @@ reason_option = click.option(
 sure_option = click.option("--yes", "is_sure", is_flag=True, help="Ne demande pas avant d'agir.")
 LINE_NAMES: Final = (
     *("id", "journey", "version", "status", "attempts", "created_at", "updated_at", "ended_at"),
-    *("wake_at", "waiting_for", "error_code", "is_late"),
+    *("wake_at", "waiting_for", "error_code", "is_late", "parent_id", "forked_from"),
 )
 
 
@@ -249,8 +249,14 @@ def _sheet(view: RunView, acts: Mapping[tuple[int, int], ActDone]) -> Sequence[s
         lines.append(
             f"Attend {line.waiting_for or 'une heure'}, au plus tard le {at(line.wake_at)}."
         )
+    if line.forked_from:
+        lines.append(f"Suite de l'exécution {line.forked_from}.")
+    if line.parent_id:
+        lines.append(f"Lancée par l'exécution {line.parent_id}.")
     if not view.is_version_known:
         lines.append("Ce programme ne connaît pas cette version du parcours.")
+    if view.earlier_attempts:
+        lines.append("  Des tentatives plus anciennes ne sont pas montrées.")
     for attempt in view.attempts:
         act = acts.get((attempt.row.seq, attempt.row.attempt))
         lines.append(_act_sentence(act) if act else _attempt_sentence(attempt))

@@ -121,6 +121,8 @@ def test_each_act_is_told_in_french(ward, cli):
     over = ward.over("e4", "s4")
     code, out, _ = cli("runs", "fork", over, "--from", "1", "--same-effect", "--yes")
     assert (code, "reprise d'une étape ; abandonnée." in out) == (0, True)
+    new_run_id = out.strip().rpartition(" ")[2].rstrip(".")
+    assert f"Suite de l'exécution {over}." in cli("runs", "show", new_run_id)[1]
 
 
 @pytest.mark.parametrize(
