@@ -331,3 +331,53 @@ def test_keys_turn_with_two_live_at_a_time(configuration):
     assert parse_secret(public).material == signing.material
     with pytest.raises(ConfigurationError, match="clevanne"):
         partners.rotate_key("clevane", actor="test")
+
+
+def with_policies(**policies):
+    document = yaml.safe_load(CITY)
+    for row in document["placements"]:
+        row["valid_until"] = str(row["valid_until"])
+    return {**document, "policies": policies}
+
+
+def test_policies_of_systems_and_operations_are_applied_and_exported_as_written(configuration):
+    own = {
+        "retry": "5min x3; then dead-letter",
+        "max_rps": 20,
+        "operations": {"activate": "1h x2; then wait-for-a-person"},
+    }
+    wanted = with_policies(retry="1s x2; then dead-letter", profiles={"koha_aix": own})
+    configuration.apply(wanted, actor="test")
+    exported = configuration.export()
+    assert configuration.plan(exported).is_empty
+    assert yaml.safe_load(exported)["policies"]["profiles"] == {"koha_aix": own}
+    wanted["policies"]["profiles"]["koha_aix"] = {"max_rps": 5}
+    (line,) = configuration.plan(wanted).sentences()
+    assert line == "~ modifier politiques (profiles)"
+
+
+@pytest.mark.parametrize(
+    ("policies", "said"),
+    [
+        ({"retry": "0s x2; then dead-letter"}, "Politique de reprise"),
+        ({"profiles": {"koha_aixe": {"max_rps": 2}}}, "Vouliez-vous dire « koha_aix »"),
+        ({"profiles": {"koha_aix": {"retry": "1s x2"}}}, "Politique de reprise"),
+        (
+            {"profiles": {"koha_aix": {"operations": {"activte": "1s x2; then dead-letter"}}}},
+            "Vouliez-vous dire « activate »",
+        ),
+        (
+            {"profiles": {"koha_aix": {"operations": {"activate": "1d x40; then dead-letter"}}}},
+            "30 jours",
+        ),
+        ({"profiles": {"koha_aix": {"max_rps": 0}}}, "un nombre entier de 1 à 1000"),
+        ({"profiles": {"koha_aix": {"rps": 3}}}, "clé inconnue « rps »"),
+    ],
+)
+def test_policies_that_cannot_be_kept_are_refused_and_change_nothing(
+    configuration, database, policies, said
+):
+    before = revisions(database)
+    faults = faults_of(configuration, with_policies(**policies))
+    assert any(said in fault for fault in faults)
+    assert revisions(database) == before
