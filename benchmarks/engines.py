@@ -129,7 +129,7 @@ class Engine(ABC):
         """Lay out so many runs, let go, wait until all have ended, count."""
         if is_quiet:
             wait_for_quiet()
-        since = self._now()
+        since = self.now()
         before = account(self.parts, self.database_url)
         self.herd.hold()  # for seconds only: a broker gives a silent client up
         extra = self.fill(count)
@@ -157,7 +157,8 @@ class Engine(ABC):
             raise SystemExit(f"nothing found: {sql}")
         return row
 
-    def _now(self) -> Any:
+    def now(self) -> Any:
+        """Return the server's own time."""
         return self.ask("SELECT clock_timestamp()")[0]
 
     def _wait(self, patience: float) -> None:

@@ -54,6 +54,22 @@ class Sizes:
     slow: int
     idle: int
 
+    scale: float = 1.0
+
+    def scaled(self, scale: float) -> "Sizes":
+        """Return sizes so many times as large."""
+        return Sizes(
+            fast=int(self.fast * scale),
+            peers=int(self.peers * scale),
+            slow=int(self.slow * scale),
+            idle=int(self.idle * scale),
+            scale=scale,
+        )
+
+    def warming(self, name: str) -> int:
+        """Return how many runs warm an engine up."""
+        return max(20, int(WARMING.get(name, self.peers // 5) * self.scale))
+
     def of(self, name: str) -> int:
         """Return the size of an engine's fast pass."""
         by_name = {"threads": self.fast // 3}
@@ -67,7 +83,7 @@ LARGE: Final = Sizes(fast=8_000, peers=400, slow=10_000, idle=600)
 def main(arguments: Sequence[str]) -> int:
     """Measure and print."""
     options = _options(arguments)
-    sizes = SMALL if options.quick else LARGE
+    sizes = (SMALL if options.quick else LARGE).scaled(options.scale)
     names = [n for n in (*KEPT, *(QUICK if options.quick else WHOLE)) if n not in options.without]
     passes: dict[str, list[Pass]] = defaultdict(list)
     slow: dict[str, list[Pass]] = defaultdict(list)
@@ -78,7 +94,7 @@ def main(arguments: Sequence[str]) -> int:
         if "slow" in options.part:
             _slow(place, [n for n in names if n in {"hub", "floor", "camel"}], sizes, options, slow)
         if "idle" in options.part:
-            idle = dict(_idle(place, names, sizes.idle))
+            idle = dict(_idle(place, names, sizes))
     figures = {**summary(passes), **slow_summary(slow), **idle_summary(idle)}
     _print_tables(passes, slow, idle)
     told = {part: _told(found) for part, found in (("fast", passes), ("slow", slow))}
@@ -91,6 +107,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks.journeys")
     parser.add_argument("--quick", action="store_true", help="under ten minutes")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--scale", type=float, default=1.0, help="size of the passes, for a try")
     parser.add_argument("--without", nargs="*", default=[], metavar="NAME")
     parser.add_argument("--part", nargs="*", default=PARTS, choices=PARTS)
     return parser.parse_args(arguments)
@@ -112,10 +129,10 @@ def _fast(
         for name, engine in engines.items():
             if name in KEPT:
                 engine.start()
-                engine.warm(WARMING[name])
+                engine.warm(sizes.warming(name))
         for number in range(rounds):
             for name in _turned(list(engines), number):
-                passes[name].append(_one(engines[name], sizes.of(name)))
+                passes[name].append(_one(engines[name], sizes.of(name), sizes))
 
 
 def _slow(
@@ -131,21 +148,21 @@ def _slow(
         stack.callback(stopping(engines))
         for engine in engines.values():
             engine.start()
-            engine.warm(2 * SLOW_WIDTH)
+            engine.warm(int(2 * SLOW_WIDTH * sizes.scale))
         for number in range(options.rounds):
             for name in _turned(list(engines), number):
                 size = sizes.slow // 2 if name == "camel" else sizes.slow
-                passes[name].append(_one(engines[name], size))
+                passes[name].append(_one(engines[name], size, sizes))
 
 
-def _one(engine: Engine, size: int) -> Pass:
+def _one(engine: Engine, size: int, sizes: Sizes) -> Pass:
     """Measure one pass; an engine that is not kept is started for it and warmed."""
     if engine.name in KEPT:
         done = engine.measure(size)
     else:
         engine.start()
         try:
-            engine.warm(max(20, size // 10))
+            engine.warm(sizes.warming(engine.name))
             done = engine.measure(size)
         finally:
             engine.stop()
@@ -153,7 +170,7 @@ def _one(engine: Engine, size: int) -> Pass:
     return done
 
 
-def _idle(place: Ground, names: Sequence[str], count: int) -> Iterator[tuple[str, list[float]]]:
+def _idle(place: Ground, names: Sequence[str], sizes: Sizes) -> Iterator[tuple[str, list[float]]]:
     """Yield the milliseconds of runs that come alone, 20 a second."""
     contenders: dict[str, Any] = {"hub": HubEngine(place, width=WIDTHS["hub"])}
     contenders["hub, no broker"] = HubEngine(place, width=WIDTHS["hub"], is_embedded=True)
@@ -161,9 +178,9 @@ def _idle(place: Ground, names: Sequence[str], count: int) -> Iterator[tuple[str
     for name, engine in contenders.items():
         try:
             engine.start()
-            engine.warm(WARMING[engine.name] // 2)
+            engine.warm(sizes.warming(engine.name) // 2)
             wait_for_quiet()
-            yield name, engine.pace(count, HERTZ)
+            yield name, engine.pace(sizes.idle, HERTZ)
         finally:
             engine.stop()
 

@@ -1,7 +1,6 @@
 """The product as one of the engines: web-less intake, relay, workers, each in its own process."""
 
 import json
-import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -33,7 +32,7 @@ class HubEngine(Engine):
 
     name = "hub"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a measure may vary, each with a default
         self,
         ground: Ground,
         *,
@@ -42,18 +41,21 @@ class HubEngine(Engine):
         is_embedded: bool = False,
         database_name: str = "bench_hub",
         past_runs: int = PAST,
+        read_timeout: str = "10s",
     ) -> None:
         super().__init__(ground)
         self._path = path
         self._is_embedded = is_embedded
         self._database = database_name
         self._past = past_runs
+        self._read_timeout = read_timeout
         self._since: Any = None
+        self.filled_in = 0.0
         self._environment = database.settings_of(ground.folder, self.database_url)
         broker = {} if is_embedded else {"PARVIS_BROKER_URL": ground.broker_url}
         self._environment |= {"PARVIS_GREENLETS": str(width), **broker}
         self.herd = self._herd("worker", "benchmarks.hub.worker")
-        self._relay = self._herd("relay", "parvis.relay")
+        self.relay = self._herd("relay", "parvis.relay")
         self._feeder = self._herd("feeder", "benchmarks.hub.feeder", has_pipe=True)
 
     @property
@@ -65,26 +67,30 @@ class HubEngine(Engine):
     def parts(self) -> dict[str, list[int]]:
         """The trees of every process of the product."""
         found = {**super().parts, "intake": self._feeder.pids}
-        return found if self._is_embedded else {**found, "relay": self._relay.pids}
+        return found if self._is_embedded else {**found, "relay": self.relay.pids}
 
     def start(self) -> None:
         """Lay out city and past once, bring everything up."""
+        self.start_without_workers()
+        self.herd.start(1 if self._is_embedded else 2)
+
+    def start_without_workers(self) -> None:
+        """Lay out city and past once, bring up what comes before the workers."""
         self._prepare()
         if not self._is_embedded:
-            self._relay.start(1)
-        self.herd.start(1 if self._is_embedded else 2)
+            self.relay.start(1)
         self._feeder.start(1)
         self._read()
 
     def stop(self) -> None:
         """End feeder, workers and relay."""
-        for herd in (self._feeder, self.herd, self._relay):
+        for herd in (self._feeder, self.herd, self.relay):
             with suppress(ProcessLookupError):
                 herd.stop(patience=60)
 
     def fill(self, count: int) -> dict[str, Any]:
         """Take so many messages in, and let the relay hand all wakes to the broker."""
-        self._since = self._now()
+        self._since = self.now()
         fed = self.feed(do="fill", count=count)
         if not self._is_embedded:
             self._wait_for_the_relay()
@@ -124,24 +130,20 @@ class HubEngine(Engine):
     def _prepare(self) -> None:
         if not self.ask("SELECT to_regclass('run') IS NOT NULL")[0]:
             database.prepare(
-                self.database_url, partner_url=self.ground.partner_url, path=self._path
+                self.database_url,
+                partner_url=self.ground.partner_url,
+                path=self._path,
+                read_timeout=self._read_timeout,
             )
-            past.fill(self.database_url, self._past)
-            if not self._is_embedded:
-                self._declare()
+            self.filled_in = past.fill(self.database_url, self._past)
         else:
             database.use_path(
                 self.database_url, partner_url=self.ground.partner_url, path=self._path
             )
 
-    def _declare(self) -> None:
-        """Declare exchanges and queues with the product's own command."""
-        command = [sys.executable, "-m", "parvis", "broker", "topology", "--declare"]
-        subprocess.run(command, env=self._environment, check=True, stdout=subprocess.DEVNULL)
-
     def _wait_for_the_relay(self) -> None:
         while self.ask("SELECT EXISTS (SELECT FROM outbox WHERE topic = 'wake')")[0]:
-            self._relay.check()
+            self.relay.check()
             time.sleep(0.02)
 
     def _read(self) -> Any:

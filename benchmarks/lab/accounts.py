@@ -82,9 +82,12 @@ def pss_kib(pid: int) -> int:
 
 
 def wait_for_quiet(*, tries: int = 30) -> float:
-    """Wait until the machine was nearly idle for a second; returns the busy share seen last."""
+    """Wait until the machine was nearly idle for a second; returns the busy share seen last.
+
+    ``PARVIS_BENCH_IMPATIENT=1`` looks once and goes on: for trying a measure out, not for figures.
+    """
     share = 1.0
-    for _ in range(tries):
+    for _ in range(1 if os.environ.get("PARVIS_BENCH_IMPATIENT") else tries):
         share = busy_share(1.0)
         if share <= BUSY_AT_MOST:
             break

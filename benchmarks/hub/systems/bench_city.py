@@ -1,5 +1,6 @@
 """A system for the measures: each operation posts one small JSON and reads one small answer."""
 
+from benchmarks.hub.city import OFFICES, SYSTEMS
 from connectors.kit import Connector, Manifest, PartnerHttp, Setting, operation
 from schemas.commands import Command
 from schemas.receipts import ProbeLevel, Receipt
@@ -11,7 +12,7 @@ class BenchCity(Connector):
     manifest = Manifest(
         name="bench_city",
         title="Système des mesures",
-        kinds=frozenset({"library"}),
+        kinds=frozenset({*OFFICES, *SYSTEMS}),
         settings=(
             Setting(
                 "base_url",
