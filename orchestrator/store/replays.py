@@ -50,7 +50,7 @@ _ONE: Final = f"{_STATE} WHERE p.id = %s"
 _LATEST: Final = f"{_STATE} ORDER BY p.id DESC LIMIT %s"
 _PACE: Final = """
 UPDATE replay SET paced_at = parvis_now()
- WHERE state = 'running' AND (paced_at IS NULL OR paced_at <= parvis_now() - interval '0.95 s')
+ WHERE state = 'running' AND (paced_at IS NULL OR paced_at <= parvis_now() - interval '0.99 s')
 RETURNING id, act, rate, reason, started_by"""
 _PENDING: Final = """
 SELECT run_id, fence FROM replay_item WHERE replay_id = %s AND state = 'pending'

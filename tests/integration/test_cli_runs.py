@@ -2,10 +2,14 @@
 
 import io
 import json
+import os
 
+import gevent
 import pytest
 
 from orchestrator import journeys
+from parvis.bootstrap import open_hub
+from parvis.settings import Settings
 from schemas import ids
 from tests.integration.test_cli import environ, parvis  # noqa: F401 - fixtures
 from tests.integration.test_replays import Ward
@@ -285,3 +289,21 @@ def test_a_task_that_only_an_act_settles_says_so(ward, cli, database):
     code, _, err = cli("tasks", "decide", task_id, "yes")
     assert (code, "parvis runs retry" in err) == (1, True)
     assert "l'annulation a échoué" in cli("tasks", "list")[1]
+
+
+def test_the_process_that_holds_the_timers_moves_replays(ward):
+    for number in range(3):
+        ward.stuck(f"e{number}", f"s{number}")
+    ward.many(1)  # of a journey that this program does not know
+    replay_id = ward.begun()
+    hub = open_hub(Settings.read(os.environ))
+    timers = gevent.spawn(hub.timers.run)
+    with gevent.Timeout(10):
+        while ward.replays.state(replay_id).state != "done":
+            gevent.sleep(0.05)
+    hub.timers.stop()
+    timers.join(timeout=5)
+    hub.database.close()
+    state = ward.replays.state(replay_id)
+    assert (state.done, list(state.skipped.values())) == (3, [1])
+    assert timers.successful()
