@@ -40,6 +40,7 @@ from orchestrator.services.offer import LiveOffer
 from orchestrator.services.ports.offer import Catalogued, Requirements
 from orchestrator.services.ports.running import ServiceRef
 from orchestrator.services.ports.waking import Waker
+from orchestrator.services.signals import Signals
 from orchestrator.services.staff_links import StaffLinks
 from orchestrator.services.system_policies import SystemPolicies
 from orchestrator.store.breakers import BreakerStore
@@ -196,6 +197,11 @@ class Hub:
     def staff_links(self) -> StaffLinks:
         """Sign-in links of the console."""
         return StaffLinks(rows=StaffTable(database=self.database), keys=self.keys)
+
+    @cached_property
+    def signals(self) -> Signals:
+        """Tells runs what they wait for."""
+        return Signals(rows=self.runs, journeys=journeys.journey_for)
 
     # --- running ----------------------------------------------------------------------------------
 

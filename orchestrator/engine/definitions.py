@@ -7,7 +7,16 @@ follow. A call names an operation that some connector of its kind really has, an
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from orchestrator.engine.journey import PIVOT, Call, ForEach, Journey, StartJourney
+from orchestrator.engine.journey import (
+    CONSENT_GIVEN,
+    PIVOT,
+    Call,
+    ForEach,
+    Journey,
+    Require,
+    StartJourney,
+    Wait,
+)
 from schemas.errors import ConfigurationError
 
 DEEPEST: Final = 2
@@ -57,6 +66,14 @@ def check_operations(journeys: Iterable[Journey], offered: Mapping[str, frozense
     ]
     if faults:
         raise ConfigurationError(*faults)
+
+
+def awaited_by(journey: Journey) -> frozenset[str]:
+    """Return the signals that a run of a journey may hear, a second starting message included."""
+    waited = {step.signal for step in journey.steps if isinstance(step, Wait)}
+    if any(isinstance(step, Require) for step in journey.steps):
+        waited.add(CONSENT_GIVEN)
+    return frozenset(waited.union(journey.starts_on))
 
 
 def _started_by(journey: Journey) -> list[str]:

@@ -16,6 +16,8 @@ from schemas.errors import ConfigurationError
 from schemas.receipts import Receipt
 
 PIVOT = "pivot"
+CONSENT_GIVEN: Final = "consent.given"
+"""The signal that a consent may have come, which ``Require`` waits for."""
 QUIET: Final = {"fingerprint": "when set"}
 """Marks a member added after the first journeys were published: told only when it is set."""
 

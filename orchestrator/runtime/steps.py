@@ -17,6 +17,7 @@ from orchestrator.engine.effects import (
     TasksClosed,
 )
 from orchestrator.engine.journey import (
+    CONSENT_GIVEN,
     AskPerson,
     Call,
     Choose,
@@ -48,7 +49,6 @@ from schemas.keys import HubKeys
 from schemas.receipts import Exchange, Receipt
 
 OWN_SOURCE: Final = "/hub/citizen"
-CONSENT_GIVEN: Final = "consent.given"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

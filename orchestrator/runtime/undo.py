@@ -84,16 +84,14 @@ class Undoing:
         if isinstance(result, Exception):
             return self._failed(at, name, result, exchanges, context.now)
         move = self._mover.transition(at.run, name, exchanges, context.now)
-        is_done = not isinstance(result, Skipped)
-        move = replace(
-            move,
-            to="compensating",
-            outcome="compensated" if is_done else "skipped",
-            cause=None if is_done else result.reason,
-            error_code=at.run.error_code,
-            effects=move.effects + (() if isinstance(result, Skipped) else result.effects),
-        )
-        return self._mover.write(at, self._ended(at, move, undone=is_done) if is_last else move)
+        move = replace(move, to="compensating", error_code=at.run.error_code)
+        if isinstance(result, Skipped):
+            move = replace(move, outcome="skipped", cause=result.reason)
+        else:
+            effects = move.effects + result.effects
+            move = replace(move, outcome="compensated", effects=effects)
+        is_undone = move.outcome == "compensated"
+        return self._mover.write(at, self._ended(at, move, undone=is_undone) if is_last else move)
 
     def _ended(self, at: Position, move: Transition, *, undone: bool) -> Transition:
         """Return the move that ends the run, with what its end changes in the hub."""

@@ -18,6 +18,7 @@ from orchestrator.engine.runs import (
     StoredSignal,
     Transition,
 )
+from orchestrator.services.ports.signals import Signalled
 from orchestrator.store import children, tasks
 from orchestrator.store.cancelling import cancel
 from orchestrator.store.committer import Committer
@@ -41,6 +42,9 @@ SELECT seq, attempt, name, outcome, output, cause, coalesce(actor, 'worker') AS 
 _PENDING: Final = """
 SELECT id, name, decision, payload FROM signal
  WHERE run_id = %s AND consumed_by_seq IS NULL ORDER BY id"""
+_SIGNALLED: Final = (
+    "SELECT journey, version, ended_at IS NOT NULL AS is_over FROM run WHERE id = %s"
+)
 _KEY_OF: Final = """
 SELECT r.data_key_id, k.wrapped FROM run r JOIN data_key k ON k.id = r.data_key_id WHERE r.id = %s"""
 _SIGNAL: Final = f"""
@@ -72,13 +76,6 @@ WITH late AS (SELECT id FROM run WHERE status IN ('ready', 'compensating') AND l
              error_code = CASE WHEN recoveries >= 5 THEN 'recoveries' ELSE error_code END
              FROM late WHERE r.id = late.id RETURNING r.id, r.status)
 INSERT INTO outbox(topic, key) SELECT 'wake', id FROM u WHERE status <> 'stuck'"""
-_BACK: Final = f"""
-WITH due AS (SELECT id FROM run WHERE status IN ('waiting_timer', 'compensating')
-                AND waiting_for = %(system)s ORDER BY created_at LIMIT %(most)s FOR UPDATE SKIP LOCKED),
-     u AS (UPDATE run r SET status = CASE WHEN status = 'compensating' THEN status ELSE 'ready' END,
-             waiting_for = CASE WHEN status = 'compensating' THEN NULL ELSE waiting_for END,
-             wake_at = NULL, fence = fence + 1, lease_until = parvis_now() + {_LEASE} FROM due WHERE r.id = due.id RETURNING r.id)
-INSERT INTO outbox(topic, key) SELECT 'wake', id FROM u"""
 
 
 def signal_on(
@@ -182,6 +179,11 @@ class RunStore:
             signal_on(connection, run_id, name, dedup=dedup, payload=sealed, signal_id=signal_id)
         self._notifier.poke()
 
+    def signalled(self, run_id: UUID) -> Signalled | None:
+        """Return what a run is of, for whoever wants to signal it, or None."""
+        row = self._database.one(_SIGNALLED, (run_id,))
+        return Signalled(**row) if row else None
+
     def _sealed(
         self, connection: Connection, run_id: UUID, signal_id: UUID, payload: Mapping[str, Any]
     ) -> bytes | None:
@@ -199,13 +201,6 @@ class RunStore:
     def sweep_late(self) -> int:
         """Take over the runs whose lease nobody renewed."""
         return self._database.run(_LATE)
-
-    def wake_waiting_for(self, system: str, *, most: int) -> int:
-        """Wake the oldest runs that wait for a system which is back."""
-        woken = self._database.run(_BACK, {"system": system, "most": most})
-        if woken:
-            self._notifier.poke()
-        return woken
 
     def next_due(self) -> datetime | None:
         """Return the next moment a run must be woken."""

@@ -89,6 +89,7 @@ class Ground:
         self.runs = RunStore(database, committer, vault, self.notifier)
         self.inbox = PostgresInbox(database, committer, vault, self.notifier)
         self.policy, self.fault, self.count = "1s x1; then dead-letter", no_faults, 0
+        self.world = None
 
     def knows(self, *journeys):
         self.journeys |= {(one.name, one.version): one for one in journeys}
@@ -105,7 +106,7 @@ class Ground:
         return Executor(
             runs=self.runs,
             steps=steps,
-            world=None,
+            world=self.world,
             journeys=lambda name, version: self.journeys.get((name, version)),
             newest=lambda name: self.journeys.get((name, 1)),
             policy=lambda: RetryPolicy.read(self.policy),

@@ -4,6 +4,8 @@ import pytest
 
 from orchestrator.engine.journey import Done, End, IssueCode, Local, Wait
 from orchestrator.engine.runs import LEASE, MOVES
+from orchestrator.engine.world import ChosenLibrary
+from orchestrator.journeys.library_arrival import ARRIVAL
 from schemas import clock, ids
 from schemas.errors import (
     PartnerAlreadyDoneError,
@@ -379,9 +381,56 @@ def test_a_person_who_took_care_makes_the_tries_count_from_nought(ground):
     assert ground.state(run_id)[0] == "done"
 
 
+@pytest.mark.parametrize(
+    ("leave", "ends", "state"),
+    [
+        ("pass_time", ("compensated", "expired"), "expired"),
+        ("cancel", ("cancelled", None), "withdrawn"),
+    ],
+)
+def test_an_arrival_that_comes_to_nothing_is_taken_back_at_the_library(ground, leave, ends, state):
+    ground.world = _City()
+    person = {"family_name": "Fictive", "given_name": "Ana"}
+    run_id = ground.start(ground.knows(ARRIVAL), commune="84129", person=person)
+    assert ground.partner.effects == {"preregister": 1}
+    if leave == "cancel":
+        ground.runs.cancel(run_id, actor="cli:ana")
+        ground.go()
+    else:
+        ground.pass_time(run_id)
+    assert ground.state(run_id) == ends
+    row = ground.one("SELECT state, our_ref FROM preregistration")
+    undo = ground.partner.calls[-1]
+    assert undo.operation == "cancel_preregistration"
+    assert (undo.data["our_ref"], undo.data["external_ref"]) == (row["our_ref"], "ref-preregister")
+    assert row["state"] == state
+    assert not ground.one("SELECT expires_at > parvis_now() AS live FROM access_code")["live"]
+
+
 def test_every_move_on_the_way_back_is_a_legal_one():
     assert MOVES["compensating"] >= {"compensating", "compensated", "cancelled", "failed", "stuck"}
     assert MOVES["stuck"] >= {"ready", "compensating", "failed"}
+
+
+class _City:
+    """A city of one library."""
+
+    def territory_of(self, commune):
+        return "sorgues"
+
+    def commune_name(self, code):
+        return "Sorgues"
+
+    def nearest_open_library(self, commune, location):
+        return ChosenLibrary(
+            place_id="1", name="L", commune=commune, distance_km=1.0, service_id="lib"
+        )
+
+    def preregistration_of(self, source, subject):
+        return None
+
+    def pseudonym_of(self, citizen_id, service):
+        return None
 
 
 def _once(point):
