@@ -46,7 +46,7 @@ class Pass:
     @property
     def cpu_ms(self) -> float:
         """Processor milliseconds per run: workers, relay, PostgreSQL, broker; partner apart."""
-        parts = {"workers", "relay", "postgres", "broker"}
+        parts = {"workers", "relay", "scheduler", "postgres", "broker"}
         return sum(spent for part, spent in self.spent.cpu.items() if part in parts) * self._per
 
     @property

@@ -66,13 +66,15 @@ def prepare(url: str, *, partner_url: str, path: str = "fast", read_timeout: str
         _note_revision(connection)
 
 
-def use_path(url: str, *, partner_url: str, path: str) -> None:
+def use_path(url: str, *, partner_url: str, path: str, read_timeout: str = "10s") -> None:
     """Let the offices answer another way; running processes read it within a second."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
-            "UPDATE profile SET settings = jsonb_set(settings, '{base_url}', to_jsonb(%s::text))"
-            " WHERE id = ANY(%s)",
-            (f"{partner_url}/{path}", list(OFFICES)),
+            "UPDATE profile SET settings = settings || %s::jsonb WHERE id = ANY(%s)",
+            (
+                json.dumps({"base_url": f"{partner_url}/{path}", "read_timeout": read_timeout}),
+                list(OFFICES),
+            ),
         )
         _note_revision(connection)
 

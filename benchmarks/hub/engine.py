@@ -56,6 +56,7 @@ class HubEngine(Engine):
         self._environment |= {"PARVIS_GREENLETS": str(width), **broker}
         self.herd = self._herd("worker", "benchmarks.hub.worker")
         self.relay = self._herd("relay", "parvis.relay")
+        self._scheduler = self._herd("scheduler", "parvis.scheduler")
         self._feeder = self._herd("feeder", "benchmarks.hub.feeder", has_pipe=True)
 
     @property
@@ -67,24 +68,27 @@ class HubEngine(Engine):
     def parts(self) -> dict[str, list[int]]:
         """The trees of every process of the product."""
         found = {**super().parts, "intake": self._feeder.pids}
-        return found if self._is_embedded else {**found, "relay": self.relay.pids}
+        beside = {"relay": self.relay.pids, "scheduler": self._scheduler.pids}
+        return found if self._is_embedded else found | beside
 
     def start(self) -> None:
         """Lay out city and past once, bring everything up."""
         self.start_without_workers()
+        if not self._is_embedded:  # which keeps time itself
+            self._scheduler.start(1)
         self.herd.start(1 if self._is_embedded else 2)
 
     def start_without_workers(self) -> None:
         """Lay out city and past once, bring up what comes before the workers."""
-        self._prepare()
+        self.lay_out()
         if not self._is_embedded:
             self.relay.start(1)
         self._feeder.start(1)
         self._read()
 
     def stop(self) -> None:
-        """End feeder, workers and relay."""
-        for herd in (self._feeder, self.herd, self.relay):
+        """End feeder, workers, scheduler and relay."""
+        for herd in (self._feeder, self.herd, self._scheduler, self.relay):
             with suppress(ProcessLookupError):
                 herd.stop(patience=60)
 
@@ -127,7 +131,8 @@ class HubEngine(Engine):
             raise SystemExit(f"hub: {runs} runs and {steps} steps, not {count}: {states[0]}")
         return float(seconds), float(p50), float(p99)
 
-    def _prepare(self) -> None:
+    def lay_out(self) -> None:
+        """Migrate, make city and past when the database is new; say how fast the city answers."""
         if not self.ask("SELECT to_regclass('run') IS NOT NULL")[0]:
             database.prepare(
                 self.database_url,
@@ -138,7 +143,10 @@ class HubEngine(Engine):
             self.filled_in = past.fill(self.database_url, self._past)
         else:
             database.use_path(
-                self.database_url, partner_url=self.ground.partner_url, path=self._path
+                self.database_url,
+                partner_url=self.ground.partner_url,
+                path=self._path,
+                read_timeout=self._read_timeout,
             )
 
     def _wait_for_the_relay(self) -> None:

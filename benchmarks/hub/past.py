@@ -13,7 +13,7 @@ from uuid import UUID
 import psycopg
 
 _MOST_AT_ONCE: Final = 250_000
-_TABLES: Final = ("message", "step", "exchange")
+TABLES: Final = ("message", "step", "exchange")
 # 94 runs in 100 are done, 4 wait, 1 is stuck, 1 failed; people have about six runs each
 _FILL: Final = """
 WITH n AS (SELECT i, date_trunc('milliseconds', %(now)s::timestamptz - make_interval(secs =>
@@ -91,16 +91,16 @@ def fill(url: str, runs: int, *, days: int = 365) -> float:
     return time.perf_counter() - begun
 
 
-def oldest_month(days: int = 365) -> str:
-    """Return the suffix of the oldest month's partitions."""
-    return _months(datetime.now(UTC), days)[0].strftime("%Y_%m")
+def second_oldest_month(days: int = 365) -> str:
+    """Return the suffix of the partitions of the oldest month that is there from end to end."""
+    return _months(datetime.now(UTC), days)[1].strftime("%Y_%m")
 
 
 def _make_months(
     connection: "psycopg.Connection[tuple[object, ...]]", now: datetime, days: int
 ) -> None:
     months = _months(now, days)
-    for table in _TABLES:
+    for table in TABLES:
         for first, after in pairwise(months):
             connection.execute(
                 f"CREATE TABLE IF NOT EXISTS {table}_{first:%Y_%m} PARTITION OF {table}"
@@ -120,7 +120,7 @@ def _bound(moment: datetime) -> UUID:
 
 
 def _drop_indexes(connection: "psycopg.Connection[tuple[object, ...]]") -> list[str]:
-    found = connection.execute(_INDEXES, (["run", "inbox", *_TABLES],)).fetchall()
+    found = connection.execute(_INDEXES, (["run", "inbox", *TABLES],)).fetchall()
     for _, name, _ in found:
         connection.execute(f"DROP INDEX {name}")
     # the server describes the index of a partitioned table without those of its partitions
