@@ -1,10 +1,14 @@
 """Runs of runs: started together, awaited, cancelled with their parent, each end told once."""
 
+import threading
+from dataclasses import replace
+
 import gevent
 import pytest
 
 from orchestrator.engine.journey import Done, End, ForEach, Local, StartJourney, Wait
 from orchestrator.engine.runs import Transition
+from orchestrator.store.transitions import PARENT_TOLD, Transitions
 from schemas import clock
 from schemas.errors import PartnerRejectedError
 from tests.fakes.running import LONG, Ground, Killed, call, choose, journey, pivot, raising
@@ -211,6 +215,26 @@ def test_brothers_that_end_in_one_statement_are_all_counted(ground):
     assert ground.state(run_id) == ("done", None)
 
 
+def test_brothers_that_end_in_two_processes_at_once_are_both_counted(ground):
+    parent = journey(each("a", "b"))
+    ground.knows(parent, child(wait()))
+    run_id = ground.start(parent)
+    first, second = (ground.run(row["id"]) for row in children(ground, run_id).values())
+    here, there = ground.database.connect(), ground.database.connect()
+    other = threading.Thread(target=_end, args=(there, second))
+    with here.transaction():
+        _end(here, first)
+        other.start()
+        other.join(timeout=0.3)
+        assert other.is_alive(), "the second end waits for the first one's word about the parent"
+    other.join(timeout=5)
+    row = ground.one("SELECT status, open_children, signals FROM run WHERE id = %s", run_id)
+    assert tuple(row.values()) == ("ready", 0, 1)
+    assert ground.one("SELECT count(*) AS n FROM outbox WHERE key = %s", run_id)["n"] == 1
+    here.close()
+    there.close()
+
+
 def test_a_child_cut_by_a_kill_at_its_end_is_counted_once(ground):
     parent = journey(each("a", "b"))
     ground.knows(parent, child(call("enrol")))
@@ -230,20 +254,9 @@ def test_a_fenced_off_end_of_a_child_tells_its_parent_nothing(ground):
     parent = journey(each("a", "b"))
     ground.knows(parent, child(wait()))
     run_id = ground.start(parent)
-    late, now = ground.run(children(ground, run_id)["a"]["id"]), clock.utcnow()
-    move = Transition(
-        run_id=late.id,
-        fence=late.fence - 1,
-        step=2,
-        to="done",
-        name="x",
-        attempt=1,
-        outcome="ok",
-        started_at=now,
-        ended_at=now,
-        parent_id=run_id,
-    )
-    assert ground.runs.transit(move, seq=9, key=None, worker="w") is None
+    late = _last(ground.run(children(ground, run_id)["a"]["id"]))
+    late = replace(late, fence=late.fence - 1)
+    assert ground.runs.transit(late, seq=9, key=None, worker="w") is None
     assert ground.run(run_id).open_children == 2
 
 
@@ -256,3 +269,24 @@ def test_grandchildren_are_cancelled_with_their_grandparent(ground):
     ground.go()
     assert ground.one("SELECT count(*) AS n FROM run WHERE status <> 'cancelled'")["n"] == 0
     assert ground.partner.effects == {"enrol": 2, "cancel_enrol": 2}
+
+
+def _last(run):
+    """Return the move that ends a child."""
+    now = clock.utcnow()
+    return Transition(
+        run_id=run.id,
+        fence=run.fence,
+        step=2,
+        to="done",
+        name="wait_go",
+        attempt=1,
+        outcome="ok",
+        started_at=now,
+        ended_at=now,
+        parent_id=run.parent_id,
+    )
+
+
+def _end(connection, run):
+    return Transitions(PARENT_TOLD).write(connection, [(_last(run), run.seq + 1, None, "w")])
