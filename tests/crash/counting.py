@@ -8,9 +8,12 @@ from tests.reliability.reports import Report
 
 _RUNS = """
 SELECT i.source, i.event_id, r.id, r.status, r.error_code FROM inbox i JOIN run r ON r.id = i.run_id"""
+# runs that one process began and another one carried on
+_CARRIED_ON = """
+SELECT count(*) AS n FROM
+  (SELECT run_id FROM step GROUP BY run_id HAVING count(DISTINCT worker) > 1) AS carried"""
 _OPEN = """
 SELECT count(*) AS n FROM run WHERE ended_at IS NULL AND status <> 'stuck'"""
-_REFERENCES = "SELECT our_ref, state FROM preregistration"
 
 
 def still_open(town: Town) -> int:
@@ -34,9 +37,7 @@ def counted(town: Town, load: Load, *, name: str, seed: int) -> Report:
             report.unexpected += 1
             report.more[f"ended {run['status']} {run['error_code']}"] += 1
     report.duplicated = _doubled(town, {event.phone for event in load.events})
-    report.recovered = town.rows(
-        "SELECT count(DISTINCT run_id) AS n FROM step WHERE attempt > 1 OR outcome <> 'ok'"
-    )[0]["n"]
+    report.recovered = town.rows(_CARRIED_ON)[0]["n"]
     report.unexpected += sum(
         number
         for status, number in load.answers.items()

@@ -6,6 +6,7 @@ import queue
 import random
 import threading
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -98,6 +99,7 @@ class Load:
         per_second: float = 200.0,
         hubs: list[str] | None = None,
     ) -> None:
+        """With several ``hubs`` each request goes to one that says it is ready."""
         self._sender = town.sender(UTILITY)
         self._hubs = hubs or [town.hub]
         self._waiting: queue.Queue[Event | None] = queue.Queue()
@@ -108,6 +110,7 @@ class Load:
         self.answers: Counter = Counter()
         self.retry_after: list[str] = []
         self.slowest = 0.0
+        self._ready = list(self._hubs)
         self._stopping = threading.Event()
         self._threads = [threading.Thread(target=self._send, daemon=True) for _ in range(threads)]
 
@@ -115,6 +118,8 @@ class Load:
         self.events = list(events)
         for event in self.events:
             self._waiting.put(event)
+        if len(self._hubs) > 1:
+            self._threads.append(threading.Thread(target=self._look, daemon=True))
         for thread in self._threads:
             thread.start()
         return self
@@ -133,7 +138,7 @@ class Load:
             thread.join(15)
 
     def _send(self) -> None:
-        clients = [HubClient(hub) for hub in self._hubs]
+        clients = {hub: HubClient(hub) for hub in self._hubs}
         while not self._stopping.is_set():
             try:
                 event = self._waiting.get(timeout=0.2)
@@ -141,8 +146,13 @@ class Load:
                 continue
             self._wait_for_turn(event)
             self._once(clients, event)
-        for client in clients:
+        for client in clients.values():
             client.close()
+
+    def _look(self) -> None:
+        """Ask every hub whether it is ready, as a balancer does."""
+        while not self._stopping.wait(0.25):
+            self._ready = [hub for hub in self._hubs if _is_ready(hub)] or list(self._hubs)
 
     def _wait_for_turn(self, event: Event) -> None:
         with self._lock:
@@ -150,13 +160,13 @@ class Load:
             self._next_at = turn + self._pace
         self._stopping.wait(max(0.0, max(turn, event.slow_until) - time.monotonic()))
 
-    def _once(self, clients: list[HubClient], event: Event) -> None:
+    def _once(self, clients: dict[str, HubClient], event: Event) -> None:
         request = self._sender.event(event.document, now=datetime.now(UTC))
         begun, answer = time.monotonic(), None
         try:
-            answer = clients[0].send(request)
+            answer = clients[random.choice(self._ready)].send(request)
         except HubUnreachableError:
-            clients.append(clients.pop(0))
+            answer = None
         took = time.monotonic() - begun
         with self._lock:
             self.slowest = max(self.slowest, took)
@@ -174,3 +184,11 @@ class Load:
             wait = min(float(answer.headers["retry-after"]), 2.0)
         event.slow_until = time.monotonic() + wait
         self._waiting.put(event)
+
+
+def _is_ready(hub: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{hub}/readyz", timeout=2) as answer:
+            return answer.status == 200
+    except OSError:
+        return False

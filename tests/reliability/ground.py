@@ -14,7 +14,6 @@ from functools import cached_property
 from pathlib import Path
 
 import psycopg
-from psycopg.rows import dict_row
 
 from orchestrator.services.offer import LiveOffer
 from orchestrator.services.open_data import SHIPPED_DATES, SOURCES, read_all
@@ -119,7 +118,7 @@ class Ground:
     @cached_property
     def looking(self) -> psycopg.Connection:
         """The connection invariants are read on; no fault ever strikes it."""
-        return psycopg.connect(self.url, autocommit=True, row_factory=dict_row, prepare_threshold=1)
+        return self.cables.take()
 
     @cached_property
     def _emptying(self) -> str:
@@ -138,7 +137,6 @@ class Ground:
     def close(self) -> None:
         self.cables.close()
         self._reading.close()
-        self.looking.close()
 
 
 def seeded(seed: int) -> random.Random:

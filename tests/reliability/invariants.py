@@ -20,8 +20,8 @@ UNION ALL
 SELECT 3, 'a text is noted twice', run_id::text FROM notification
  GROUP BY run_id, template HAVING count(*) > 1
 UNION ALL
-SELECT 3, 'a run has two codes', run_id::text FROM access_code
- GROUP BY run_id HAVING count(*) > 1
+SELECT 7, 'two live codes open one run', run_id::text FROM access_code
+ WHERE redeemed_at IS NULL AND expires_at > parvis_now() GROUP BY run_id HAVING count(*) > 1
 UNION ALL
 SELECT 5, 'two systems see the same person under one name', pseudonym FROM pseudonym
  GROUP BY pseudonym HAVING count(*) > 1
