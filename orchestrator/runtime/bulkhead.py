@@ -7,8 +7,6 @@ room gets a moment at which there should be some, and gives its greenlet back un
 """
 
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 from gevent.event import Event
@@ -38,22 +36,15 @@ class Bulkhead:
         self._share = share_of(greenlets, systems=1)
         self._counted_at = float("-inf")
 
-    @contextmanager
-    def room(self, profile: str, operation: str) -> Iterator[None]:
-        """Hold one place of a system's share during the block.
+    def room(self, profile: str, operation: str) -> "Room":
+        """Take one place of a system's share, and hold it during the block.
 
         Raises:
             PartnerBusyError: there is none soon; ``retry_after`` says when there should be.
         """
         now = clock.monotonic()
         lane = self._lane(profile, now)
-        lane.enter(operation, now)
-        entered_at = clock.monotonic()
-        try:
-            yield
-        finally:
-            left_at = clock.monotonic()
-            lane.leave(left_at - entered_at, left_at)
+        return Room(lane, lane.enter(operation, now))
 
     def spare(self, profile: str) -> None:
         """Hold half as many places from now on; every answered call gives a little back."""
@@ -71,6 +62,23 @@ class Bulkhead:
             self._share = share_of(self._greenlets, systems=systems)
         lane.share = self._share
         return lane
+
+
+class Room:
+    """One place that is held, until the end of the block."""
+
+    __slots__ = ("_entered_at", "_lane")
+
+    def __init__(self, lane: "_Lane", entered_at: float) -> None:
+        self._lane = lane
+        self._entered_at = entered_at
+
+    def __enter__(self) -> None:
+        """Begin the block; the place is held already."""
+
+    def __exit__(self, *_error: object) -> None:
+        """Give the place back, whatever came of the block."""
+        self._lane.leave(self._entered_at, clock.monotonic())
 
 
 class _Lane:
@@ -104,15 +112,17 @@ class _Lane:
         """How many calls there may be at once."""
         return self.share if self._spared is None else max(1, min(self.share, int(self._spared)))
 
-    def enter(self, operation: str, now: float) -> None:
+    def enter(self, operation: str, now: float) -> float:
+        """Return the moment at which there was a place."""
         if self._calls < self.most and not self._waiting:
             self._calls += 1
-            return
+            return now
         if len(self._waiting) >= max(1, self.most // 8) or not self._waited():
             raise self._busy(operation, now)
+        return clock.monotonic()
 
-    def leave(self, seconds: float, now: float) -> None:
-        self._seconds += _SMOOTHING * (seconds - self._seconds)
+    def leave(self, entered_at: float, now: float) -> None:
+        self._seconds += _SMOOTHING * (now - entered_at - self._seconds)
         self._left_at = now
         if self._spared is not None:
             self._spared += 1 / max(1.0, self._spared)

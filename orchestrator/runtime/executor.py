@@ -174,7 +174,8 @@ class Executor:
             now=clock.utcnow(),
             jitter=random.uniform(0.9, 1.1),  # noqa: S311 - spreads load, guards nothing
         )
-        log.warning("step.failed", step=step.name, error=type(error).__name__, next=decided.to)
+        if decided.outcome != "deferred":  # that a system is down is said once, by its breaker
+            log.warning("step.failed", step=step.name, error=type(error).__name__, next=decided.to)
         in_doubt = at.may_repeat or decided.outcome == "unknown"
         move = self._mover.transition(at.run, step.name, exchanges, started_at)
         move = replace(

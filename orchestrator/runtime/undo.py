@@ -121,7 +121,8 @@ class Undoing:
         )
         is_over = isinstance(error, CompensationFailedError)
         is_over = is_over or decided.to in {"stuck", "waiting_human"}
-        log.warning("undo.failed", step=name, error=type(error).__name__, is_over=is_over)
+        if is_over or decided.outcome != "deferred":
+            log.warning("undo.failed", step=name, error=type(error).__name__, is_over=is_over)
         move = replace(
             self._mover.transition(at.run, name, exchanges, started_at),
             to="compensating",
