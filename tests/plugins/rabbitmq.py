@@ -1,34 +1,60 @@
-"""A RabbitMQ of this test session's own, each test with a vhost of its own."""
+"""A RabbitMQ of this test session's own; each test has a vhost to itself, wiped afterwards."""
 
 import tempfile
+from collections import deque
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 
+from orchestrator.broker.connection import Broker
+from orchestrator.broker.topology import EXCHANGES, QUEUES
 from tests.plugins.requirements import require
 from tools.rabbitmq import Cluster, programs
 
-MOST_VHOSTS = 40
+VHOSTS = 12
+OTHERS_QUEUE = "city.system"  # what tests bind as another system of the city would
+
+
+class Bus(Cluster):
+    """One node with vhosts to lend."""
+
+    def __init__(self, folder):
+        vhosts = [f"v{number}" for number in range(VHOSTS)]
+        super().__init__(folder, vhosts=vhosts)
+        self.free = deque(vhosts)
+        self.spent = set()
 
 
 @pytest.fixture(scope="session")
 def rabbitmq():
-    """The session's cluster of one node."""
+    """The session's node."""
     if programs() is None:
         require("RabbitMQ", "les essais du bus", "apt-get install rabbitmq-server")
     with tempfile.TemporaryDirectory(prefix="parvis-bus-", ignore_cleanup_errors=True) as folder:
-        vhosts = [f"v{number}" for number in range(MOST_VHOSTS)]
-        cluster = Cluster(Path(folder), vhosts=vhosts)
-        cluster.unused = iter(vhosts)
+        bus = Bus(Path(folder))
         try:
-            cluster.start()
-            yield cluster
+            bus.start()
+            yield bus
         finally:
-            cluster.stop()
+            bus.stop()
 
 
 @pytest.fixture
 def broker_url(rabbitmq):
-    """The address of a vhost nobody has used yet."""
-    return rabbitmq.url + quote(next(rabbitmq.unused))
+    """The address of an empty vhost."""
+    vhost = rabbitmq.free.popleft()
+    url = rabbitmq.url + vhost
+    yield url
+    if url not in rabbitmq.spent:
+        _wipe(url)
+        rabbitmq.free.append(vhost)
+
+
+def _wipe(url):
+    link = Broker(url).open("wipe")
+    channel = link.channel()
+    for name in (*(queue.name for queue in QUEUES), OTHERS_QUEUE):
+        channel.queue_delete(name)
+    for exchange in EXCHANGES:
+        channel.exchange_delete(exchange.name)
+    link.close()

@@ -73,7 +73,8 @@ def until(find, what, seconds=8):
 
 
 def refuse_more_than(rabbitmq, url, number):
-    """Give the queue of wakes a length of its own, as a policy does: (re)moved with the vhost."""
+    """Give the queue of wakes a length of its own, as a policy does; nobody else gets this vhost."""
     vhost = url.rpartition("/")[2]
+    rabbitmq.spent.add(rabbitmq.url + vhost)
     policy = f'{{"max-length": {number}}}'
     rabbitmq.nodes[0].control("set_policy", "-p", vhost, "short", "^parvis.journey", policy)

@@ -143,13 +143,13 @@ def test_a_drained_workers_wakes_are_with_another_one_at_once(rig):
 
 
 def test_a_wake_that_is_held_long_keeps_its_connection(rig, monkeypatch):
-    """The heartbeat is two seconds here, and nothing is said on the connection for seven."""
-    monkeypatch.setattr(connection, "HEARTBEAT_SECONDS", 2)
+    """The heartbeat is one second here, and nothing else is said on the connection for four."""
+    monkeypatch.setattr(connection, "HEARTBEAT_SECONDS", 1)
     waker = rig.active()
     rig.send(ids.uuid7())
     (held,) = take(waker, 1)
 
-    gevent.sleep(7)
+    gevent.sleep(4)
 
     waker.settle([held.id])
     assert nothing_comes(waker)

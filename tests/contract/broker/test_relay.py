@@ -9,6 +9,7 @@ import pytest
 from orchestrator.broker.connection import Broker
 from orchestrator.broker.publisher import ConfirmedPublisher
 from orchestrator.broker.waker import BrokerWaker
+from orchestrator.runtime import relay as relaying
 from orchestrator.runtime.relay import Relay
 from orchestrator.runtime.worker import Worker
 from orchestrator.store.figures import FigureRows
@@ -17,6 +18,7 @@ from orchestrator.store.outbox import Outbox
 from parvis.metrics import Meter
 from schemas import ids
 from tests.contract.broker.bus import refuse_more_than, until
+from tests.contract.wakers.rigs import row
 
 pytestmark = [pytest.mark.rabbitmq, pytest.mark.postgres]
 
@@ -80,6 +82,12 @@ def bodies(bus):
     return [message.body for message in bus.drained()]
 
 
+def count_of(url):
+    """How many rows are left, asked on a connection of its own."""
+    with psycopg.connect(url) as other:
+        return other.execute("SELECT count(*) FROM outbox").fetchone()[0]
+
+
 def test_every_row_is_published_once_in_its_order_and_deleted(rig, bus):
     keys = [ids.uuid7() for _ in range(250)]
     rig.put(*keys)
@@ -127,14 +135,20 @@ def test_an_event_for_other_systems_leaves_as_a_cloud_event(rig, bus):
     assert b'"data":{"state":"open"}' in bus.get(queue).body
 
 
-def test_refused_rows_stay_with_a_counter_and_hold_up_nobody(rig, bus, rabbitmq, proxied_url):
+def test_refused_rows_stay_with_a_counter_and_hold_up_nobody(
+    rig, bus, rabbitmq, proxied_url, monkeypatch
+):
+    monkeypatch.setattr(relaying, "_REST_SECONDS", 0.2)
     refuse_more_than(rabbitmq, proxied_url, 1)
+    filler = ConfirmedPublisher(Broker(proxied_url))
+    until(lambda: filler.send([row(1)]).refused, "the queue is never full")
+    filler.close()
     queue = bus.own_queue("parvis.events", "#")
     rig.put(*(ids.uuid7() for _ in range(30)))
     rig.relay()
     until(lambda: rig.counted("wake", "refused") > 0, "nothing is refused")
     left = rig.left()
-    assert left > 5
+    assert left > 20
 
     rig.put(ids.uuid7(), topic="some.event.v1")
 
@@ -172,11 +186,10 @@ def test_a_database_that_cuts_us_off_costs_nothing_but_time(rig, bus):
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
+        other.execute("INSERT INTO outbox(topic, key) VALUES ('wake', %s)", (ids.uuid7(),))
 
-    rig.put(ids.uuid7())
-
-    rig.becomes(0)
     bus.becomes(2)
+    until(lambda: count_of(rig.database.url) == 0, "a row is left")
 
 
 @pytest.mark.parametrize(
