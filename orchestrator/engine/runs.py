@@ -114,10 +114,10 @@ class Run:
 
     def in_doubt(self, step_name: str) -> bool:
         """Tell whether a try of a step may have got through without our knowing."""
-        return any(
-            row.name == step_name and (row.outcome == "unknown" or row.cause == IN_DOUBT)
-            for row in self.log
-        )
+        for row in self.log:
+            if row.name == step_name and (row.outcome == "unknown" or row.cause == IN_DOUBT):
+                return True
+        return False
 
     def signal(self, name: str) -> StoredSignal | None:
         """Return the oldest signal of a name that no wait has taken."""
