@@ -29,7 +29,7 @@ from orchestrator.store.waker import EmbeddedWaker
 from parvis.metrics import Meter
 from schemas import clock
 from schemas.commands import Command
-from schemas.errors import PartnerMisconfiguredError, PartnerUnavailableError
+from schemas.errors import PartnerMisconfiguredError, PartnerThrottledError, PartnerUnavailableError
 from schemas.messages import Message
 from schemas.receipts import ProbeLevel, ProbeResult, Receipt
 
@@ -285,6 +285,24 @@ def test_refused_access_waits_for_mended_settings_and_goes_on_by_itself(night):
     night.versions["ils"] = "2"
     night.until(lambda: night.count("done", "ils") == 6)
     assert hub.breakers.rows()[0].state is State.CLOSED
+
+
+def test_a_system_that_asks_for_a_pause_gets_it_from_everybody_and_nothing_is_counted(night):
+    night.know("ils")
+    night.systems.failing["ils"] = lambda *told: PartnerThrottledError(*told, retry_after=2.0)
+    night.begin()
+    night.arrive("ils", 1)
+    night.until(lambda: night.systems.calls)
+    night.until(lambda: night.steps("deferred") >= 1)
+    asked_at = night.systems.calls[0][2]
+    night.systems.failing.clear()
+    night.arrive("ils", 9)
+    night.until(lambda: night.count("done", "ils") == 10)
+    later = [at - asked_at for _, _, at in night.systems.calls[1:]]
+    assert len(later) == 10
+    assert min(later) >= 1.9
+    assert night.steps("error") == 0
+    assert night.state("ils") is State.CLOSED
 
 
 def test_a_system_that_hangs_slows_nobody_else(night):
