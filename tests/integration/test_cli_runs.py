@@ -11,6 +11,7 @@ from orchestrator import journeys
 from parvis.bootstrap import open_hub
 from parvis.settings import Settings
 from schemas import ids
+from tests.integration.kept_database import database_url, kept  # noqa: F401 - fixtures
 from tests.integration.test_cli import environ, parvis  # noqa: F401 - fixtures
 from tests.integration.test_replays import Ward
 

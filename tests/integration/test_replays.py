@@ -3,6 +3,7 @@ from datetime import timedelta
 
 import gevent
 import pytest
+from gevent.event import Event
 
 from orchestrator.runtime.replays import MoveReplays
 from orchestrator.services.dead_letters import DeadLetters
@@ -20,6 +21,7 @@ from schemas.errors import (
     RequestError,
     StoreUnavailableError,
 )
+from tests.integration.kept_database import database_url, kept  # noqa: F401 - fixtures
 from tests.integration.test_run_operations import ACTOR, Desk
 
 pytestmark = pytest.mark.postgres
@@ -253,8 +255,8 @@ def test_runs_that_moved_since_the_plan_are_left_alone_and_reported(ward):
 
 def test_a_replay_puts_away_what_can_be_and_says_what_cannot(ward):
     ward.many(2, step=0, name="library")
-    (kept,) = ward.many(1, step=0, name="library")
-    ward.database.run("UPDATE run SET pivoted = true WHERE id = %s", (kept,))
+    (pivoted,) = ward.many(1, step=0, name="library")
+    ward.database.run("UPDATE run SET pivoted = true WHERE id = %s", (pivoted,))
     replay_id = ward.begun(DISCARD)
     ward.replays.advance()
     assert ward.statuses() == {"failed": 2, "stuck": 1}
@@ -334,22 +336,27 @@ def test_a_replay_nobody_planned_is_not_found(ward):
         ward.replays.start(ids.uuid7(), actor=ACTOR)
 
 
-def test_the_chore_moves_a_page_apart_and_outlives_a_database_that_is_away():
+def test_the_chore_moves_one_page_at_a_time_and_outlives_a_database_that_is_away():
     class Away:
-        asked = 0
+        def __init__(self):
+            self.asked, self.goes_on = 0, Event()
 
         def advance(self):
             self.asked += 1
-            gevent.sleep(0.05)
+            self.goes_on.wait()
             raise StoreUnavailableError
 
     away = Away()
     chore = MoveReplays(away)
+    for _ in range(3):
+        chore()
+        gevent.sleep(0)
+    assert away.asked == 1
+    away.goes_on.set()
+    for _ in range(3):
+        gevent.sleep(0)
     chore()
-    chore()
-    gevent.sleep(0.1)
-    chore()
-    gevent.sleep(0.1)
+    gevent.sleep(0)
     assert away.asked == 2
 
 

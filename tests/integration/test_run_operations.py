@@ -17,6 +17,7 @@ from orchestrator.store.runs import RunStore
 from schemas import clock, ids
 from schemas.errors import RunErasedError, RunKeyHeldError, RunStateError, RunUnknownError
 from schemas.messages import Message
+from tests.integration.kept_database import database_url, kept  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.postgres
 

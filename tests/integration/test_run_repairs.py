@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from orchestrator.engine.journey import PIVOT, Call, Choose, Done, Journey, Local
-from orchestrator.engine.retry import RetryPolicy
+from orchestrator.engine.retry import Line, RetryPolicy
 from orchestrator.runtime.executor import Executor
 from orchestrator.runtime.steps import StepRunner
 from orchestrator.services.ports.running import Basis, ServiceRef
@@ -13,6 +13,7 @@ from orchestrator.services.run_operations import Keys
 from parvis.metrics import Meter
 from schemas.errors import PartnerRejectedError, PartnerUnavailableError, RunStateError
 from schemas.receipts import Receipt
+from tests.integration.kept_database import database_url, kept  # noqa: F401 - fixtures
 from tests.integration.test_run_operations import ACTOR, Desk
 
 pytestmark = pytest.mark.postgres
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.postgres
 SORGUES = ServiceRef(
     id="sorgues", kind="library", name="Sorgues", profile="s", connector="c", settings={}
 )
-POLICY = RetryPolicy.read("1s x1; then dead-letter")
+POLICY = RetryPolicy(lines=(Line(seconds=0, count=1),), end="stuck")
 
 
 class System:
