@@ -81,11 +81,11 @@ def test_a_dead_wake_says_why_it_died_and_names_its_run():
 
 
 def test_of_a_body_we_cannot_read_only_size_and_digest_are_kept():
-    found = dead(b"Camille Durand, 0601020304", **{"x-first-death-reason": "<b>", "x-death": [3]})
+    found = dead(b"Camille Durand, +33639980001", **{"x-first-death-reason": "<b>", "x-death": [3]})
 
     assert (found.run_id, found.reason) == (None, "unknown")
     assert "Camille" not in json.dumps(dict(found.detail))
-    assert found.detail["body_bytes"] == 26
+    assert found.detail["body_bytes"] == 28
 
 
 def test_a_dead_message_without_an_id_is_named_by_its_body():
