@@ -248,7 +248,7 @@ class Play:
             run = self.chances.choice(waiting)
             self.signal(run["id"], SIGNED, f"signed:{run['id']}", times=2)
 
-    def decide(self) -> None:
+    def decide(self, *given: str) -> None:
         """A person answers a task; two at once, and one is heard."""
         tasks = self.ground.looking.execute(
             "SELECT id, decisions FROM human_task WHERE closed_at IS NULL "
@@ -256,7 +256,7 @@ class Play:
         ).fetchall()
         if tasks:
             task = self.chances.choice(tasks)
-            answers = [self.chances.choice(task["decisions"]) for _ in range(2)]
+            answers = given or [self.chances.choice(task["decisions"]) for _ in range(2)]
             self.note("decide", *answers)
             for answer in answers:
                 self.web.do(self._act, self.web.repairs.tasks.decide, task["id"], answer)
