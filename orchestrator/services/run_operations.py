@@ -5,13 +5,13 @@ fit the run's state is refused and changes nothing.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NoReturn, Protocol
 from uuid import UUID
 
-from orchestrator.engine.journey import Journey
+from orchestrator.engine.journey import Journey, Step
 from orchestrator.engine.runs import ENDED, UNDO
 from orchestrator.services.ports.operations import (
     DISCARD,
@@ -22,6 +22,7 @@ from orchestrator.services.ports.operations import (
     SKIP,
     Act,
     Item,
+    LogLine,
     NewRun,
     RunActs,
     RunHead,
@@ -74,7 +75,10 @@ class Cancels(Protocol):
     """Asks a run to stop."""
 
     def cancel(self, run_id: UUID, *, actor: str, reason: str | None) -> str | None:
-        """Ask a run to stop and return its status afterwards; None when it is over or unknown."""
+        """Ask a run to stop and return its status afterwards; None when it is over or unknown.
+
+        Raises RunStateError when it did something that cannot be taken back.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,9 +168,6 @@ class RunOperations:
         at = self._standing(run_id)
         if at.head.status in ENDED:
             _refuse(at.head, "Il n'y a plus rien à arrêter")
-        pivot = at.pivot
-        if pivot:
-            _refuse(at.head, f"« {pivot} » ne s'annule pas : le parcours va jusqu'au bout")
         status = self.cancels.cancel(run_id, actor=actor, reason=said)
         if status is None:
             _refuse(at.head, "Elle vient de finir : il n'y a plus rien à arrêter")
@@ -185,16 +186,8 @@ class RunOperations:
             RunErasedError: what it had received cannot be read any more.
         """
         at = self._standing(run_id)
+        _refuse_restart(at)
         head = at.head
-        _refuse_child(head)
-        if head.status == "stuck" and at.is_undoing:
-            _refuse(head, "Son annulation n'est pas finie : elle d'abord")
-        if head.status != "stuck" and head.status not in ENDED:
-            _refuse(head, "Elle n'est pas finie")
-        effects = at.effects()
-        if head.status == "stuck" and (effects or head.pivoted):
-            why = f"« {effects[-1].name if effects else at.current} » a peut-être déjà agi dehors"
-            _refuse(head, f"{why} : relancez-la, ou écartez-la d'abord")
         followed = self._followed(at, version)
         is_stuck = head.status == "stuck"
         closes = self._closing(at, actor) if is_stuck else None
@@ -227,13 +220,9 @@ class RunOperations:
         _refuse_child(head)
         if head.status not in ENDED:
             _refuse(head, "On ne repart d'une étape que d'une exécution finie")
-        number = _number(self._known(at), start, head)
-        copied = at.rows_before(number - 1)
-        if copied is None:
-            _refuse(head, f"L'étape {number} n'a pas été atteinte")
-        gone = next((row.name for row in copied if at.is_undone(row.name)), None)
-        if gone:
-            _refuse(head, f"« {gone} » a été repris : repartez de cette étape ou d'avant")
+        steps = self._known(at).steps
+        number = _number(steps, start, head)
+        copied = _copied(at, number)
         if keys is Keys.SAME and at.was_undone:
             _refuse(head, "Ses effets ont été repris : les mêmes clés ne feraient rien")
         wanted = NewRun(
@@ -244,7 +233,7 @@ class RunOperations:
             copied=copied,
             cause=FORK,
             actor=actor,
-            name=f"{self._known(at).steps[number - 1].name}:{FORK}",
+            name=f"{steps[number - 1].name}:{FORK}",
             effect_of=head.effect_of if keys is Keys.SAME else None,
             pivoted=at.passes_pivot(number - 1),
         )
@@ -337,8 +326,34 @@ def checked_reason(text: str) -> str:
     return said
 
 
-def _number(journey: Journey, start: str, head: RunHead) -> int:
-    names = [step.name for step in journey.steps]
+def _refuse_restart(at: Standing) -> None:
+    head = at.head
+    _refuse_child(head)
+    if head.status in ENDED:
+        return
+    if head.status != "stuck":
+        _refuse(head, "Elle n'est pas finie")
+    if at.is_undoing:
+        _refuse(head, "Son annulation n'est pas finie : elle d'abord")
+    effects = at.effects()
+    if effects or head.pivoted:
+        why = f"« {effects[-1].name if effects else at.current} » a peut-être déjà agi dehors"
+        _refuse(head, f"{why} : relancez-la, ou écartez-la d'abord")
+
+
+def _copied(at: Standing, number: int) -> Sequence[LogLine]:
+    """Return the rows of the steps before one, none of which was taken back."""
+    copied = at.rows_before(number - 1)
+    if copied is None:
+        _refuse(at.head, f"L'étape {number} n'a pas été atteinte")
+    gone = next((row.name for row in copied if at.is_undone(row.name)), None)
+    if gone:
+        _refuse(at.head, f"« {gone} » a été repris : repartez de cette étape ou d'avant")
+    return copied
+
+
+def _number(steps: Sequence[Step], start: str, head: RunHead) -> int:
+    names = [step.name for step in steps]
     if start in names:
         return names.index(start) + 1
     if not (start.isascii() and start.isdigit() and 1 <= int(start) <= len(names)):

@@ -237,14 +237,12 @@ def test_discarding_takes_back_a_step_of_unknown_outcome(log, code):
     assert made.discard(at.id, actor=ACTOR, reason="doublon").status == "compensating"
 
 
-def test_what_cannot_be_taken_back_is_neither_discarded_nor_cancelled():
+def test_what_cannot_be_taken_back_is_not_discarded():
     done = [("library", "ok"), ("preregister", "ok"), ("wait_go", "ok"), ("activate", "ok")]
     at = head(log=[*done, ("last", "error")])
     made, rows = operations(at)
     with pytest.raises(RunStateError, match="seul avancer"):
         made.discard(at.id, actor=ACTOR, reason="doublon")
-    with pytest.raises(RunStateError, match="jusqu'au bout"):
-        made.cancel(at.id, actor=ACTOR)
     assert rows.acted == []
 
 
