@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from parvis.cli.broker import check as check_broker
 from parvis.cli.context import Session, session
 from parvis.cli.french import FrenchCommand
 
@@ -46,6 +47,8 @@ def serve(session: Session) -> None:
 def worker(session: Session, *, processes: int, greenlets: int | None, keeps_no_time: bool) -> None:
     """Fait avancer les parcours (jusqu'à l'arrêt)."""
     _check(session)
+    if session.hub.broker is not None:
+        check_broker(session.hub.broker)
     if greenlets is not None:
         os.environ["PARVIS_GREENLETS"] = str(greenlets)
     arguments = ["--no-timers"] if keeps_no_time else []

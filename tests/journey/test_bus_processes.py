@@ -80,7 +80,7 @@ def test_workers_on_rabbitmq_share_the_wakes_and_leave_none(
     assert bus.ready() == 0
 
 
-@pytest.mark.parametrize("command", [("relay",), ("broker", "topology", "--declare")])
+@pytest.mark.parametrize("command", [("relay",), ("worker",), ("broker", "topology", "--declare")])
 def test_a_wrong_password_ends_the_command_in_one_sentence(
     hub_environment, parvis, monkeypatch, rabbitmq, command
 ):
