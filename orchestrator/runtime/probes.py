@@ -17,7 +17,7 @@ from orchestrator.engine.breaker import STEADY, Cause, Pace, State, next_wave
 from orchestrator.services.ports.breakers import BreakerRow
 from orchestrator.services.ports.running import ServiceRef
 from schemas import clock
-from schemas.errors import PartnerMisconfiguredError, Recovery
+from schemas.errors import PartnerMisconfiguredError, Recovery, StoreUnavailableError
 from schemas.receipts import ProbeLevel, ProbeResult
 
 log = structlog.get_logger()
@@ -155,6 +155,13 @@ class Probes:
             self._probing[row.profile] = gevent.spawn(self._probe, row, service)
 
     def _probe(self, row: BreakerRow, service: ServiceRef) -> None:
+        """Probe once; what could not be written is found out again by the next probe."""
+        try:
+            self._judge(row, service)
+        except StoreUnavailableError:
+            log.warning("probe.database_away", profile=row.profile)
+
+    def _judge(self, row: BreakerRow, service: ServiceRef) -> None:
         """Try the harmless transaction; after refused access only the login itself."""
         is_access = row.cause is Cause.ACCESS and row.state is State.OPEN
         level = ProbeLevel.AUTHENTICATED if is_access else ProbeLevel.TRANSACTION

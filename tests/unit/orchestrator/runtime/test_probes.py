@@ -8,7 +8,7 @@ from orchestrator.runtime.probes import Probes
 from orchestrator.services.ports.breakers import BreakerRow
 from orchestrator.services.ports.running import ServiceRef
 from schemas import clock
-from schemas.errors import PartnerMisconfiguredError, Recovery
+from schemas.errors import PartnerMisconfiguredError, Recovery, StoreUnavailableError
 from schemas.receipts import ProbeLevel, ProbeResult
 
 PAST, FUTURE = timedelta(seconds=-1), timedelta(hours=1)
@@ -247,3 +247,20 @@ def test_a_system_no_service_uses_is_not_probed():
     city.chore._system = lambda _profile: None
     city.tick()
     assert city.probed == []
+
+
+def test_a_database_that_goes_away_during_a_probe_costs_one_probe(capfd):
+    city = City(State.OPEN)
+    answers = iter([StoreUnavailableError()])
+
+    def close(profile, *, after):
+        for error in answers:
+            raise error
+        city.done.append("closed")
+
+    city.close = close
+    city.tick()
+    city.row["next_probe_at"] = clock.utcnow()
+    city.tick()
+    assert city.done == ["closed"]
+    assert "Traceback" not in capfd.readouterr().err
