@@ -80,7 +80,9 @@ bench: $(VENV)/.dev.stamp  ## measure and print: event to SMS, intake per second
 	@exec $(RUN) -m benchmarks $(ARGS)
 
 campaign: $(VENV)/.dev.stamp  ## the long reliability runs, nothing skipped
-	@PARVIS_REQUIRE_ALL=1 $(PYTEST) -m slow $(ARGS)
+	@rm -rf .cache/campaign && mkdir -p .cache/campaign
+	@PARVIS_REQUIRE_ALL=1 PARVIS_TEST_REPORTS=$(CURDIR)/.cache/campaign $(PYTEST) -m slow $(ARGS)
+	@$(RUN) -m tests.reliability.evidence .cache/campaign docs/evidence/campaign.md
 
 coverage: $(VENV)/.dev.stamp  ## branch coverage of the product packages
 	@$(PYTEST) -m "not slow" $(foreach room,schemas connectors identity orchestrator web parvis,--cov=$(room)) --cov-branch $(ARGS)

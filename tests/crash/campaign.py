@@ -21,6 +21,7 @@ def campaign(
     per_second: float,
     accidents: list[Callable[[], object]],
     every_seconds: float,
+    drained_seconds: float = DRAINED_SECONDS,
 ) -> Report:
     """Send events at a pace, have the accidents one after the other, and wait for every end."""
     kills = town.kills
@@ -37,7 +38,7 @@ def campaign(
         drained = town.until(
             lambda: town.redeem_some() == 0 and still_open(town) == 0,
             lambda: f"{still_open(town)} runs did not end",
-            DRAINED_SECONDS,
+            drained_seconds,
         )
     finally:
         load.stop()

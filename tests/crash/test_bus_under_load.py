@@ -110,6 +110,7 @@ def test_nothing_is_lost_on_three_nodes_for_long(town, buses, seed):
         name="bus_long",
         seed=seed,
         events=10_000,
+        drained_seconds=900,
         per_second=40,
         accidents=accidents,
         every_seconds=1.2,

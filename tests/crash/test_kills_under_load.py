@@ -47,6 +47,7 @@ def test_nothing_is_lost_or_doubled_in_ten_thousand_events_and_two_hundred_kills
         name="kills_long",
         seed=seed,
         events=10_000,
+        drained_seconds=900,
         per_second=50,
         accidents=accidents,
         every_seconds=1.0,

@@ -19,6 +19,7 @@ from tests.reliability.reports import Report
 
 pytestmark = [pytest.mark.journey, pytest.mark.postgres, pytest.mark.timeout(240)]
 QUOTA_A_MINUTE = 120
+RESTARTS = int(os.environ.get("PARVIS_TEST_RESTARTS") or 50)
 
 
 @pytest.fixture(scope="module")
@@ -96,24 +97,33 @@ def test_five_times_too_many_events_are_slowed_down_and_all_accepted_ones_are_se
 
 
 def test_rolling_restarts_of_two_web_processes_fail_no_request(town):
+    _restart(town, restarts=2, name="rolling")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_fifty_rolling_restarts_fail_no_request(town):
+    _restart(town, restarts=RESTARTS, name="rolling_long")
+
+
+def _restart(town, *, restarts, name):
     """A sender goes to the one that says it is ready, as any balancer would."""
-    restarts = int(os.environ.get("PARVIS_TEST_RESTARTS") or 2)
     place = town(more={"PARVIS_DRAIN_SECONDS": "2"})
     hubs = [place.hub, place.run_second_web()]
     load = Load(place, threads=4, per_second=30, hubs=hubs)
     load.start(People(place, 14).events(90 * restarts))
     slowest = 0.0
     for number in range(restarts):
-        name = ("web", "web2")[number % 2]
-        begun, pid = time.monotonic(), place.terminate(name)
+        web = ("web", "web2")[number % 2]
+        begun, pid = time.monotonic(), place.terminate(web)
         place.until(lambda pid=pid: pid in place.ended_at, "it did not end", 40)
         slowest = max(slowest, place.ended_at[pid] - begun)
-        place.until(lambda name=name: place.answers(name), "not ready again", 40)
+        place.until(lambda web=web: place.answers(web), "not ready again", 40)
     place.until(lambda: load.is_over, "events left", 60)
     place.until(lambda: place.redeem_some() == 0 and still_open(place) == 0, "no end", 60)
     load.stop()
 
-    report = counted(place, load, name="rolling", seed=14)
+    report = counted(place, load, name=name, seed=14)
     report.more["restarts"] = restarts
     report.more["slowest exit in tenths of a second"] = round(slowest * 10)
     report.say()

@@ -123,7 +123,7 @@ class Hub:
             runs=runs, lock=AdvisoryLock(database, TIMERS), poke=notifier.poke, chores=()
         )
         self.probes = Probes(
-            breakers=self.breakers,
+            breakers=BreakerStore(database),  # as in a scheduler apart from the workers
             gateway=self.gateway,
             runs=self,
             system=self.service,
@@ -163,7 +163,7 @@ class Hub:
     def _chores(self):
         while True:
             self.probes()
-            gevent.sleep(0.2)
+            gevent.sleep(1.0)
 
     def stop(self):
         self.timers.stop()
@@ -250,7 +250,7 @@ def test_a_system_that_was_down_all_night_is_served_by_nobody_in_order_and_gentl
     assert sent <= 14
 
     night.begin()  # the hub is started again in the middle of the outage
-    gevent.sleep(1.0)
+    gevent.sleep(2.5)
     assert len(night.systems.calls) == sent  # nobody insisted
     assert len(night.systems.probes) >= 2
 
