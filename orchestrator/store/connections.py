@@ -11,7 +11,7 @@ import os
 import select
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, LiteralString
+from typing import Any, Final, LiteralString
 from weakref import WeakSet
 
 import psycopg
@@ -25,6 +25,18 @@ from schemas.errors import StoreUnavailableError
 Parameters = Sequence[Any] | Mapping[str, Any] | None
 Connection = psycopg.Connection[DictRow]
 _poll = get_original("select", "poll")  # never waits: the cooperative one is not needed
+# a machine that vanished is noticed by both sides in some 15 s: by us, to go to the one promoted in its
+# place; by the server, to let go of the locks of a process that is no more
+_WE_NOTICE: Final[Mapping[str, Any]] = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+_SERVER_NOTICES: Final = (
+    "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3"
+    " -c tcp_user_timeout=15000"
+)
 _STATEMENT_FAULTS = (
     psycopg.errors.IntegrityError,
     psycopg.errors.DataError,
@@ -50,7 +62,7 @@ class Database:
 
     def connect(self) -> Connection:
         """Open a connection of its own: autocommit, prepared, under the process's clock."""
-        options = f"-c statement_timeout={self._timeout} -c timezone=UTC"
+        options = f"-c statement_timeout={self._timeout} -c timezone=UTC {_SERVER_NOTICES}"
         if clock.offset():
             options += f" -c parvis.clock_offset={clock.offset().total_seconds()}s"
         try:
@@ -61,6 +73,7 @@ class Database:
                 options=options,
                 connect_timeout=5,
                 prepare_threshold=1,
+                **_WE_NOTICE,
             )
         except psycopg.Error as error:
             raise StoreUnavailableError from error

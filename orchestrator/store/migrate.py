@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import psycopg
 import sqlalchemy
 from alembic import command
 from alembic.config import Config
@@ -16,8 +17,10 @@ def upgrade(url: str) -> str:
     """Apply every migration that is missing; returns the revision reached."""
     engine = _engine(url)
     with _connected(engine) as connection:
+        connection.exec_driver_sql(
+            f"SELECT pg_advisory_lock({MIGRATIONS})"
+        )  # however long it takes
         connection.exec_driver_sql("SET lock_timeout = '3s'")
-        connection.exec_driver_sql(f"SELECT pg_advisory_lock({MIGRATIONS})")
         connection.commit()
         configuration = _configuration()
         configuration.attributes["connection"] = connection
@@ -44,8 +47,10 @@ def current(url: str) -> str | None:
 
 
 def _engine(url: str) -> sqlalchemy.Engine:
-    address = url.replace("postgresql://", "postgresql+psycopg://", 1)
-    return sqlalchemy.create_engine(address, poolclass=sqlalchemy.NullPool)
+    """Return an engine that reads the address as every other connection does: several hosts, options."""
+    return sqlalchemy.create_engine(
+        "postgresql+psycopg://", creator=lambda: psycopg.connect(url), poolclass=sqlalchemy.NullPool
+    )
 
 
 def _connected(engine: sqlalchemy.Engine) -> sqlalchemy.Connection:

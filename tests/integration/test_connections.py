@@ -1,6 +1,7 @@
 import psycopg
 import pytest
 
+from orchestrator.store import migrate
 from orchestrator.store.committer import Committer
 from orchestrator.store.connections import Database
 from orchestrator.store.locks import TIMERS, AdvisoryLock
@@ -53,3 +54,26 @@ def test_a_lock_whose_connection_was_ended_is_taken_again(own, database_url):
     mine.release()
     assert other.acquire()
     other.release()
+
+
+def test_both_sides_notice_within_seconds_that_a_machine_vanished(own):
+    settings = ("idle", "5"), ("interval", "3"), ("count", "3")
+    for name, seconds in settings:
+        assert own.one(f"SELECT current_setting('tcp_keepalives_{name}') AS n")["n"] == seconds
+    assert own.one("SELECT current_setting('tcp_user_timeout') AS n")["n"] in {"15s", "15000"}
+    with own.connection() as connection:
+        ours = {option.keyword: option.val for option in connection.pgconn.info}
+    assert (ours[b"keepalives_idle"], ours[b"tcp_user_timeout"]) == (b"5", b"15000")
+
+
+def test_an_address_of_several_servers_leads_to_the_one_that_writes(database_url):
+    """The first one is away, as the machine of a lost primary is."""
+    before, _, after = database_url.rpartition("@")
+    place, _, name = after.partition("/")
+    joint = "&" if "?" in name else "?"
+    url = f"{before}@127.0.0.1:1,{place}/{name}{joint}target_session_attrs=read-write"
+    opened = Database(url)
+
+    assert opened.one("SELECT pg_is_in_recovery() AS is_standby")["is_standby"] is False
+    assert migrate.upgrade(url) == migrate.current(url) == migrate.head()
+    opened.close()

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from parvis.cli import main
-
 ROOT = Path(__file__).parents[2]
 KEYS = {"master.key": base64.b64encode(bytes(range(32))).decode(), "secret.key": "c" * 40}
 
@@ -38,6 +36,8 @@ def hub_environment(database_url, tmp_path, monkeypatch):
 @pytest.fixture
 def parvis(capfd):
     """Call the command line; returns its exit code and what it printed."""
+
+    from parvis.cli import main  # the product is not loaded for a run that needs none of it
 
     def call(*arguments):
         capfd.readouterr()
