@@ -47,7 +47,7 @@ from orchestrator.store.breakers import BreakerStore
 from orchestrator.store.committer import Committer
 from orchestrator.store.configuration import ConfigurationRows
 from orchestrator.store.connections import Database
-from orchestrator.store.consent import ConsentRows
+from orchestrator.store.consent import ConsentReader
 from orchestrator.store.exchanges import ExchangeLog
 from orchestrator.store.forgetting import forget
 from orchestrator.store.health import answers
@@ -102,6 +102,11 @@ class Hub:
         return Committer(self.database)
 
     @cached_property
+    def reader(self) -> Committer:
+        """Shared reads: the same on a connection of its own, so that none waits for a commit."""
+        return Committer(self.database)
+
+    @cached_property
     def notifier(self) -> Notifier:
         """Tells the waker."""
         return Notifier(self.database)
@@ -121,7 +126,9 @@ class Hub:
     @cached_property
     def runs(self) -> RunStore:
         """The runs."""
-        return RunStore(self.database, self.committer, self.vault, self.notifier)
+        return RunStore(
+            self.database, self.committer, self.vault, self.notifier, reader=self.reader
+        )
 
     @cached_property
     def inbox(self) -> PostgresInbox:
@@ -184,7 +191,7 @@ class Hub:
     @cached_property
     def consents(self) -> Consents:
         """The gate."""
-        return Consents(book=ConsentRows(self.database), people=self.people)
+        return Consents(book=ConsentReader(self.reader))
 
     @cached_property
     def repairs(self) -> Repairs:

@@ -101,6 +101,7 @@ def _until_stopped(hub: Hub, loops: Sequence[Loop]) -> int:
             end(name)
 
     hub.committer.on_death = partial(end, "committer")
+    hub.reader.on_death = partial(end, "reader")
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, stopping.set)
     running = {loop.name: gevent.spawn(loop.run) for loop in loops}

@@ -1,21 +1,27 @@
 """The rows of consent: purposes and texts, written once and never changed; records, read in order."""
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from typing import Final
+from uuid import UUID
 
+from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from identity import consent
 from identity.consent import ConsentRecord, Event
+from orchestrator.services.consents import Told
 from orchestrator.services.purposes import NOTICES, PURPOSES, NoticeText, PurposeText
+from orchestrator.store.committer import Committer
 from orchestrator.store.connections import Connection, Database
 from schemas.errors import ConfigurationError
 
-_RECORDS: Final = """
-SELECT record_id, purposes, channel, event_type, event_time, validity_end, parental_ref
-  FROM consent_record WHERE subject_ref = %s AND %s = ANY(purposes)
-"""
+_TOLD: Final = """
+SELECT t.place, c.age_band, r.record_id, r.purposes, r.channel, r.event_type, r.event_time,
+       r.validity_end, r.parental_ref
+  FROM unnest(%b::uuid[], %b::text[]) WITH ORDINALITY AS t(citizen_id, purpose, place)
+  LEFT JOIN citizen c ON c.id = t.citizen_id
+  LEFT JOIN pseudonym p ON p.citizen_id = t.citizen_id AND p.service = 'journal'
+  LEFT JOIN consent_record r ON r.subject_ref = p.pseudonym AND t.purpose = ANY(r.purposes)"""
 _PUT_PURPOSE: Final = """
 INSERT INTO purpose(id, version, title, text, legal_basis, recipients, retention)
 VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (id, version) DO NOTHING
@@ -35,7 +41,7 @@ SELECT FROM notice WHERE (version, locale, sha256, text, purposes, recipients)
 
 
 class ConsentRows:
-    """Reads what people said; writes the catalogue."""
+    """The catalogue of purposes and texts."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -59,27 +65,47 @@ class ConsentRows:
         row = self._database.one("SELECT text FROM notice WHERE sha256 = %s", (sha256,))
         return row["text"] if row else None
 
-    def records_of(self, subject_ref: str, purpose: str) -> tuple[ConsentRecord, ...]:
-        """Return every record of a person about a purpose."""
-        rows = self._database.all(_RECORDS, (subject_ref, purpose))
-        return tuple(
-            ConsentRecord(
-                record_id=row["record_id"],
-                purposes=tuple(row["purposes"]),
-                channel=row["channel"],
-                event_type=Event(row["event_type"]),
-                event_time=row["event_time"],
-                validity_end=row["validity_end"],
-                parental_ref=row["parental_ref"],
-            )
-            for row in rows
-        )
 
-    def consent_state(
-        self, subject_ref: str, purpose: str, channel: str, *, at: datetime
-    ) -> consent.State:
-        """Return where a person stands on a purpose by a channel."""
-        return consent.state(self.records_of(subject_ref, purpose), purpose, channel, at)
+class _Told:
+    """The batch of questions: each row is (person, purpose), its outcome what was told."""
+
+    def write(self, connection: Connection, rows: Sequence[tuple[UUID, str]]) -> Sequence[Told]:
+        """Read what each person told about a purpose."""
+        values = ([person for person, _ in rows], [purpose for _, purpose in rows])
+        found: dict[int, list[DictRow]] = defaultdict(list)
+        for row in connection.execute(_TOLD, values):
+            found[row["place"]].append(row)
+        return [_told(found[place]) for place in range(1, len(rows) + 1)]
+
+
+class ConsentReader:
+    """What people told, asked by many runs together (implements ``consents.ConsentBook``)."""
+
+    def __init__(self, reader: Committer) -> None:
+        self._reader = reader
+        self._batch = _Told()
+
+    def told(self, citizen_id: UUID, purpose: str) -> Told:
+        """Return every record of a person about a purpose, as of now."""
+        answer: Told = self._reader.put(self._batch, (citizen_id, purpose))
+        return answer
+
+
+def _told(rows: Sequence[DictRow]) -> Told:
+    records = (_record(row) for row in rows if row["record_id"] is not None)
+    return Told(age_band=rows[0]["age_band"], records=tuple(records))
+
+
+def _record(row: DictRow) -> ConsentRecord:
+    return ConsentRecord(
+        record_id=row["record_id"],
+        purposes=tuple(row["purposes"]),
+        channel=row["channel"],
+        event_type=Event(row["event_type"]),
+        event_time=row["event_time"],
+        validity_end=row["validity_end"],
+        parental_ref=row["parental_ref"],
+    )
 
 
 def _put_purpose(connection: Connection, purpose: PurposeText) -> int:

@@ -202,10 +202,10 @@ KINDS: Final = tuple(_PARTS)
 def statement_part(kind: type) -> str:
     """Return the further part of the transition's statement that writes one kind of effect."""
     part, name = _PARTS[kind], kind.__name__
-    arrays = ", ".join(f"%({name}_{column})s::{sql}[]" for column, sql in part.columns)
+    arrays = ", ".join(f"%({name}_{column})b::{sql}[]" for column, sql in part.columns)
     columns = ", ".join(column for column, _ in part.columns)
     rows = (
-        f"(SELECT u.*, r.id AS run, r.seq FROM unnest(%({name}_run)s::uuid[], {arrays}) "
+        f"(SELECT u.*, r.id AS run, r.seq FROM unnest(%({name}_run)b::uuid[], {arrays}) "
         f"AS u(of_run, {columns}) JOIN r ON r.id = u.of_run) AS x"
     )
     return f", {name} AS ({part.sql.format(rows=rows)})"

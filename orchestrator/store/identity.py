@@ -26,8 +26,3 @@ class PeopleReader:
         """Return what a service sees of a person, or None when it never saw them."""
         row = self._database.one(_PSEUDONYM, (citizen_id, service))
         return row["pseudonym"] if row else None
-
-    def age_band_of(self, citizen_id: UUID) -> str | None:
-        """Return the age band a person or a sender gave, or None."""
-        row = self._database.one("SELECT age_band FROM citizen WHERE id = %s", (citizen_id,))
-        return row["age_band"] if row else None

@@ -1,8 +1,9 @@
 """Runs: read whole, moved, parked, signalled, woken by the clock and the sweeper."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, LiteralString, TypeAlias
 from uuid import UUID
 
 from psycopg.rows import DictRow
@@ -35,13 +36,13 @@ SELECT r.id, r.journey, r.version, r.status, r.step, r.seq, r.fence, r.signals, 
        r.cancel_asked, r.pivoted, r.open_children, r.parent_id, r.effect_of, k.wrapped,
        m.type, m.source, m.subject, m.event_id
   FROM run r LEFT JOIN message m ON m.id = r.message_id LEFT JOIN data_key k ON k.id = r.data_key_id
- WHERE r.id = %s"""
+ WHERE r.id = ANY(%b)"""
 _LOG: Final = """
-SELECT seq, attempt, name, outcome, output, cause, coalesce(actor, 'worker') AS actor
-  FROM step WHERE run_id = %s ORDER BY seq, attempt"""
+SELECT run_id, seq, attempt, name, outcome, output, cause, coalesce(actor, 'worker') AS actor
+  FROM step WHERE run_id = ANY(%b) ORDER BY run_id, seq, attempt"""
 _PENDING: Final = """
-SELECT id, name, decision, payload FROM signal
- WHERE run_id = %s AND consumed_by_seq IS NULL ORDER BY id"""
+SELECT run_id, id, name, decision, payload FROM signal
+ WHERE run_id = ANY(%b) AND consumed_by_seq IS NULL ORDER BY id"""
 _SIGNALLED: Final = (
     "SELECT journey, version, ended_at IS NOT NULL AS is_over FROM run WHERE id = %s"
 )
@@ -95,13 +96,54 @@ def signal_on(
     connection.execute(_SIGNAL, values | {"sid": signal_id or ids.uuid7()})
 
 
+_Found: TypeAlias = tuple[DictRow, Sequence[DictRow], Sequence[DictRow]]
+
+
+class _Reads:
+    """The batch of runs to read: an outcome is the row with its log and its untaken signals."""
+
+    def write(self, connection: Connection, rows: Sequence[UUID]) -> Sequence[_Found | None]:
+        """Read the runs; None marks one that is not there."""
+        found = {row["id"]: row for row in connection.execute(_READ, (list(rows),))}
+        logs = _by_run(connection, _LOG, [row["id"] for row in found.values() if row["seq"]])
+        pending = _by_run(
+            connection, _PENDING, [row["id"] for row in found.values() if row["signals"]]
+        )
+        return [
+            (found[run_id], logs[run_id], pending[run_id]) if run_id in found else None
+            for run_id in rows
+        ]
+
+
+def _by_run(
+    connection: Connection, sql: LiteralString, run_ids: list[UUID]
+) -> Mapping[UUID, list[DictRow]]:
+    grouped: dict[UUID, list[DictRow]] = defaultdict(list)
+    if run_ids:
+        for row in connection.execute(sql, (run_ids,)):
+            grouped[row["run_id"]].append(row)
+    return grouped
+
+
 class RunStore:
-    """Reads runs whole and moves them, for one process."""
+    """Reads runs whole and moves them, for one process.
+
+    ``reader`` shares reads between runs as ``committer`` shares commits; the committer's own
+    connection serves them when there is none.
+    """
 
     def __init__(
-        self, database: Database, committer: Committer, vault: Vault, notifier: Notifier
+        self,
+        database: Database,
+        committer: Committer,
+        vault: Vault,
+        notifier: Notifier,
+        *,
+        reader: Committer | None = None,
     ) -> None:
         self._database = database
+        self._reader = reader or committer
+        self._reads = _Reads()
         self._committer = committer
         self._vault = vault
         self._notifier = notifier
@@ -111,12 +153,10 @@ class RunStore:
 
     def read(self, run_id: UUID) -> tuple[Run, DataKey | None] | None:
         """Return a run with its log, its untaken signals and its data key, or None."""
-        with self._database.connection() as connection:
-            row = connection.execute(_READ, (run_id,)).fetchone()
-            if row is None:
-                return None
-            log = connection.execute(_LOG, (run_id,)).fetchall() if row["seq"] else []
-            pending = connection.execute(_PENDING, (run_id,)).fetchall() if row["signals"] else []
+        found = self._reader.put(self._reads, run_id)
+        if found is None:
+            return None
+        row, log, pending = found
         key = self._vault.open_key(row["data_key_id"], row["wrapped"]) if row["wrapped"] else None
         return _run(row, log, pending, key), key
 

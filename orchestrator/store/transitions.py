@@ -65,8 +65,8 @@ PARENT_TOLD: Final = f""",
      w AS (INSERT INTO outbox(topic, key) SELECT 'wake', id FROM u WHERE wakes)"""
 """Follows a CTE ``r`` of moved runs (parent_id, ended_at, status): tells the parents of ended ones."""
 _PARK: Final = """
-WITH t AS (SELECT * FROM unnest(%(id)s::uuid[], %(fence)s::bigint[], %(signals)s::int[],
-             %(goes_to)s::text[], %(waiting_for)s::text[], %(wake_at)s::timestamptz[])
+WITH t AS (SELECT * FROM unnest(%(id)b::uuid[], %(fence)b::bigint[], %(signals)b::int[],
+             %(goes_to)b::text[], %(waiting_for)b::text[], %(wake_at)b::timestamptz[])
              AS t(id, fence, signals, goes_to, waiting_for, wake_at))
 UPDATE run SET status = t.goes_to, waiting_for = t.waiting_for, wake_at = t.wake_at,
        fence = run.fence + 1, updated_at = parvis_now()
@@ -78,7 +78,7 @@ RETURNING run.id, run.fence"""
 @lru_cache(maxsize=256)
 def transition_sql(kinds: tuple[type, ...], further_sql: str = "") -> str:
     """Return the batched transition for the kinds of effects that occur in the batch."""
-    arrays = ", ".join(f"%({name})s::{kind}[]" for name, kind in _COLUMNS)
+    arrays = ", ".join(f"%({name})b::{kind}[]" for name, kind in _COLUMNS)
     names = ", ".join(name for name, _ in _COLUMNS)
     further = "".join(effects.statement_part(kind) for kind in kinds)
     return f"""

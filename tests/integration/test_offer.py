@@ -1,7 +1,5 @@
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
@@ -16,7 +14,6 @@ from orchestrator.store.consent import ConsentRows
 from orchestrator.store.figures import FigureRows
 from orchestrator.store.offer import OfferRowsReader, OpenDataRows
 from orchestrator.store.secrets import SecretRows
-from schemas import clock
 from schemas.city import read_city
 from schemas.errors import ConfigurationError, StoreUnavailableError
 from schemas.geo import Point
@@ -240,21 +237,6 @@ def test_a_text_reworded_without_a_new_version_is_refused_and_nothing_is_written
     assert database.one("SELECT count(*) AS n FROM notice")["n"] == len(NOTICES)
     with pytest.raises(ConfigurationError, match="sans changer de version"):
         rows.seed(purposes=(replace(PURPOSES[0], retention="for ever"),))
-
-
-def test_consent_is_read_as_the_last_event_says(database):
-    rows, now = ConsentRows(database), clock.utcnow()
-    for minutes, event in ((-3, "given"), (-2, "withdrawn"), (-1, "given"), (-1, "refused")):
-        database.run(
-            "INSERT INTO consent_record(record_id, subject_ref, controller, purposes, channel,"
-            " recipients, notice_version, notice_sha256, locale, ui_evidence, collected_by,"
-            " event_type, event_time) VALUES (%s, 'S', 'ville', %s, 'sms', '{}', 'v', 'x', 'fr',"
-            " '{}', 'test', %s, %s)",
-            (uuid4(), ["access_code.delivery"], event, now + timedelta(minutes=minutes)),
-        )
-    assert rows.consent_state("S", "access_code.delivery", "sms", at=now) == "refused"
-    assert rows.consent_state("S", "library.news", "sms", at=now) == "never_asked"
-    assert rows.consent_state("other", "access_code.delivery", "sms", at=now) == "never_asked"
 
 
 def test_the_figures_of_a_fresh_city(database, configuration):
