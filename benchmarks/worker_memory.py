@@ -28,10 +28,11 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.worker_memory")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--runs", type=int, default=0)
+    parser.add_argument("--only-in-flight", action="store_true")
     options = parser.parse_args(arguments)
     runs = options.runs or (10_000 if options.quick else 100_000)
     with ground() as place:
-        grown = _over_many_runs(place, runs)
+        grown = {} if options.only_in_flight else _over_many_runs(place, runs)
         flying = _in_flight(place)
     figures = {**grown, **flying}
     keep("worker-memory", {"figures": figures})
@@ -64,11 +65,14 @@ def _over_many_runs(place: Ground, runs: int) -> dict[str, Any]:
 
 def _in_flight(place: Ground) -> dict[str, Any]:
     """Have as many runs as will wait for a slow partner; returns what each one costs."""
-    place.ask_partner("PUT", f"_delay/hangs/{HANGS_MS}")
+    place.ask_partner("PUT", "_delay/hangs/0")
     hub = HubEngine(place, width=GREENLETS, path="hangs", read_timeout="30s")
     hub.start()
     try:
+        # a few at a time first: what a process holds once it has done everything once is no run's
+        hub.feed(do="flow", seconds=8, hertz=50, journeys=["bench.three_calls"])
         time.sleep(2)
+        place.ask_partner("PUT", f"_delay/hangs/{HANGS_MS}")
         idle = sum(rss_kib(pid) for pid in hub.herd.pids)
         place.ask_partner("GET", "_figures")
         since = hub.now()

@@ -26,7 +26,7 @@ class BrokerNode:
     @property
     def url(self) -> str:
         """The address of the node, with the user that every new node has."""
-        return f"amqp://guest:guest@127.0.0.1:{self._port}//"
+        return f"amqp://guest:guest@127.0.0.1:{self._port}/%2F"
 
     @property
     def port(self) -> int:
