@@ -254,6 +254,7 @@ def test_a_system_that_was_down_all_night_is_served_by_nobody_in_order_and_gentl
     assert len(night.systems.calls) == sent  # nobody insisted
     assert len(night.systems.probes) >= 2
 
+    parked = night.steps("deferred")
     night.systems.failing.clear()
     night.until(lambda: night.state("ils") is State.CLOSED)
     waited = night.database.one(
@@ -274,6 +275,7 @@ def test_a_system_that_was_down_all_night_is_served_by_nobody_in_order_and_gentl
     assert served[0] == min(served)
     assert night.count("stuck", "ils") == 0
     assert night.steps("error") == sent
+    assert night.steps("deferred") <= parked + 3  # who is woken is served
 
 
 def test_refused_access_waits_for_mended_settings_and_goes_on_by_itself(night):
