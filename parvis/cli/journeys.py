@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -14,7 +14,7 @@ import click
 from orchestrator import journeys
 from orchestrator.runtime.replaying import divergences
 from orchestrator.services.journey_drawings import mermaid, svg
-from orchestrator.services.journey_moves import JourneyMoves, Planned, Wanted
+from orchestrator.services.journey_moves import JourneyMoves, Planned, Wanted, moved_to
 from orchestrator.services.journey_views import JourneyViews, StepView, VersionLine
 from orchestrator.services.ports.versions import LogRow, RunAt, RunLog, UnderWay
 from orchestrator.store.versions import VersionTable
@@ -178,8 +178,17 @@ def _kept(logs: _Counted, path: Path) -> Iterator[RunLog]:
     """Write each log as a line on its way."""
     with path.open("w", encoding="utf-8") as file:
         for log in logs:
-            file.write(json.dumps(asdict(log), default=str, sort_keys=True) + "\n")
+            bare = replace(log, rows=[_bare(row) for row in log.rows])
+            file.write(json.dumps(asdict(bare), default=str, sort_keys=True) + "\n")
             yield log
+
+
+def _bare(row: LogRow) -> LogRow:
+    """Return a row without what may name somebody: who did it, and what they said of it."""
+    is_move, is_ours = moved_to(row.cause) is not None, row.actor in {None, "worker"}
+    return replace(
+        row, cause=row.cause if is_move else None, actor=row.actor if is_ours else "person"
+    )
 
 
 def _read(path: Path, name: str | None) -> Iterator[RunLog]:

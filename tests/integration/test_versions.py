@@ -1,4 +1,5 @@
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -217,8 +218,14 @@ def test_stored_logs_fit_this_code_until_a_step_has_another_name(
     hub_environment, parvis, arrived, database, tmp_path
 ):
     kept = tmp_path / "logs.jsonl"
+    database.run(
+        "INSERT INTO step(run_id, seq, name, outcome, cause, actor, started_at, ended_at) VALUES"
+        " (%s, 6, 'resume', 'deferred', 'resume: Zébulon called', 'cli:zoe', parvis_now(), parvis_now())",
+        (arrived,),
+    )
     code, out, _ = parvis("journeys", "check", "--save", str(kept))
     assert (code, out) == (0, "1 journaux rejoués, 0 divergences.\n")
+    assert not {"zoe", "called"} & set(re.findall(r"\w+", kept.read_text()))
     database.run("UPDATE step SET name = 'choose_library' WHERE name = 'library'")
     code, out, _ = parvis("journeys", "check")
     assert code == 1

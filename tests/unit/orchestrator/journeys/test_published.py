@@ -6,6 +6,7 @@ import pytest
 from orchestrator import journeys
 from orchestrator.engine.fingerprint import fingerprint
 from orchestrator.engine.journey import Call
+from parvis.cli import main
 from schemas import events
 
 PUBLISHED = Path(journeys.__file__).parent / "published.json"
@@ -43,3 +44,11 @@ def test_every_call_says_how_it_is_undone_or_that_it_cannot_be(journey):
 def test_every_type_that_starts_a_run_has_its_journey():
     starting = {name for name, kind in events.catalogue().items() if kind.starts_run}
     assert {name for name in starting if journeys.route(name) is None} == set()
+
+
+def test_the_logs_of_a_city_fit_this_code(capfd):
+    """What `parvis journeys check` kept of a demonstration: every kind of run, ended or waiting."""
+    logs = Path(__file__).with_name("logs.jsonl")
+
+    assert main(["journeys", "check", "--from", str(logs)]) == 0, capfd.readouterr().out
+    assert capfd.readouterr().out == "6 journaux rejoués, 0 divergences.\n"
