@@ -114,12 +114,20 @@ class _Lane:
 
     def enter(self, operation: str, now: float) -> float:
         """Return the moment at which there was a place."""
+        if self._calls == 0:
+            self._left_at = now  # nobody was there to leave
         if self._calls < self.most and not self._waiting:
             self._calls += 1
             return now
-        if len(self._waiting) >= max(1, self.most // 8) or not self._waited():
+        if not self._is_moving(now) or not self._waited():
             raise self._busy(operation, now)
         return clock.monotonic()
+
+    def _is_moving(self, now: float) -> bool:
+        """Tell whether it is worth waiting: calls end, and the line before us is short."""
+        is_hanging = now - self._left_at > max(PATIENCE_SECONDS, 2 * self._seconds)
+        wait = (len(self._waiting) + 1) * self._seconds / self.most
+        return not is_hanging and wait < PATIENCE_SECONDS
 
     def leave(self, entered_at: float, now: float) -> None:
         self._seconds += _SMOOTHING * (now - entered_at - self._seconds)

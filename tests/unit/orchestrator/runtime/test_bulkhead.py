@@ -94,3 +94,28 @@ def test_a_failed_call_gives_its_place_back():
             raise ValueError("x")
     with bulkhead.room("p", "op"):
         pass
+
+
+def test_a_crowd_at_a_quick_system_waits_its_turn_and_nobody_is_sent_away():
+    bulkhead = Bulkhead(64)
+    callers = crowd(bulkhead, "p", 150, seconds=0.02)
+    gevent.joinall(callers)
+    assert [caller.exception for caller in callers if caller.exception] == []
+
+
+def test_nobody_waits_at_a_system_that_hangs():
+    bulkhead = Bulkhead(8)
+    held = crowd(bulkhead, "p", 6, seconds=5)
+    gevent.sleep(0.3)
+    late = crowd(bulkhead, "p", 20, seconds=5)
+    assert all(caller.dead for caller in late)
+    gevent.killall(held)
+
+
+def test_a_system_nobody_called_for_long_is_not_taken_for_one_that_hangs():
+    bulkhead = Bulkhead(8)
+    hold(bulkhead, "p", 0)
+    gevent.sleep(0.5)
+    callers = crowd(bulkhead, "p", 12, seconds=0.05)
+    gevent.joinall(callers)
+    assert [caller.exception for caller in callers if caller.exception] == []
