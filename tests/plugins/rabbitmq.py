@@ -25,6 +25,14 @@ class Bus(Cluster):
         self.spent = set()
 
 
+def pytest_collection_modifyitems(items):
+    """The first test that asks waits for the node's start, which a busy machine draws out."""
+    for item in items:
+        asks = "rabbitmq" in getattr(item, "fixturenames", ())
+        if asks and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(90))
+
+
 @pytest.fixture(scope="session")
 def rabbitmq():
     """The session's node."""

@@ -136,7 +136,7 @@ def test_an_event_for_other_systems_leaves_as_a_cloud_event(rig, bus):
 
 
 def test_refused_rows_stay_with_a_counter_and_hold_up_nobody(
-    rig, bus, rabbitmq, proxied_url, monkeypatch
+    rig, bus, rabbitmq, proxied_url, monkeypatch, capsys
 ):
     monkeypatch.setattr(relaying, "_REST_SECONDS", 0.2)
     refuse_more_than(rabbitmq, proxied_url, 1)
@@ -157,6 +157,7 @@ def test_refused_rows_stay_with_a_counter_and_hold_up_nobody(
     until(lambda: rig.database.one(most)["n"] >= 5, "refusals are not counted", seconds=12)
     assert rig.left() == left
     assert FigureRows(rig.database).figures().outbox_refused > 0
+    assert "relay.refused" in capsys.readouterr().out
 
     rabbitmq.nodes[0].control("clear_policy", "-p", proxied_url.rpartition("/")[2], "short")
     rig.becomes(0)
