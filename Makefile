@@ -25,7 +25,7 @@ INPUTS := tools/bootstrap.py requirements/bootstrap.txt pyproject.toml partner_s
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help install install-dev demo test check quick format format-check lint types contracts unit \
-        remarks bench campaign coverage requirements changelog clean
+        remarks bench bench-journeys bench-relay bench-growth bench-memory bench-hanging campaign coverage requirements changelog clean
 
 help:  ## list what can be done here
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,8 +76,29 @@ unit: $(VENV)/.dev.stamp  ## tests without servers, on all cores
 remarks: $(VENV)/.dev.stamp  ## functions that deserve a second look (fails nothing)
 	@$(RUN) -m ruff check --select C901,PLR09 --exit-zero $(PRODUCT)
 
-bench: $(VENV)/.dev.stamp  ## measure and print: event to SMS, intake per second, memory
-	@exec $(RUN) -m benchmarks $(ARGS)
+bench: $(VENV)/.dev.stamp  ## every measure, one after the other (QUICK=1: small ones)
+	@$(RUN) tools/machine.py
+	@exec $(RUN) -m benchmarks $(if $(QUICK),--quick) $(ARGS)
+
+bench-journeys: $(VENV)/.dev.stamp  ## journeys a second beside other engines (QUICK=1: under 10 minutes)
+	@$(RUN) tools/machine.py
+	@exec $(RUN) -m benchmarks.journeys $(if $(QUICK),--quick) $(ARGS)
+
+bench-relay: $(VENV)/.dev.stamp  ## wakes a second to RabbitMQ, and how soon one arrives
+	@$(RUN) tools/machine.py
+	@exec $(RUN) -m benchmarks.relay $(if $(QUICK),--quick) $(ARGS)
+
+bench-growth: $(VENV)/.dev.stamp  ## the same rate with a past (ARGS=--whole: ten million runs)
+	@$(RUN) tools/machine.py
+	@exec $(RUN) -m benchmarks.growth $(ARGS)
+
+bench-memory: $(VENV)/.dev.stamp  ## memory of a worker, and of a run in flight
+	@$(RUN) tools/machine.py
+	@exec $(RUN) -m benchmarks.worker_memory $(if $(QUICK),--quick) $(ARGS)
+
+bench-hanging: $(VENV)/.dev.stamp  ## one of five partners hangs: what the others feel
+	@$(RUN) tools/machine.py
+	@exec $(RUN) -m benchmarks.hanging $(if $(QUICK),--quick) $(ARGS)
 
 campaign: $(VENV)/.dev.stamp  ## the long reliability runs, nothing skipped
 	@rm -rf .cache/campaign && mkdir -p .cache/campaign

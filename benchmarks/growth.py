@@ -171,7 +171,12 @@ def _summary(
                 "gib": round(sum(found[size]["mib"].values()) / 1024, 2),
             }
         )
-    return {"sizes": rows, "growth_ratio": min(row["ratio"] or 0 for row in rows)}
+    largest = sizes[-1]
+    return {
+        "sizes": rows,
+        "growth_ratio": min(row["ratio"] or 0 for row in rows),
+        "kb_per_run": round(sum(found[largest]["mib"].values()) * 2**20 / largest / 1000, 2),
+    }
 
 
 if __name__ == "__main__":

@@ -219,6 +219,7 @@ def summary(passes: Mapping[str, Sequence[Pass]]) -> dict[str, Any]:
         found |= {
             "rate": middle([one.per_second for one in hub], 0),
             "cpu_ms": middle([one.cpu_ms for one in hub], 3),
+            "intake_cpu_ms": middle([one.extra["intake_cpu_ms"] for one in hub], 3),
             "commits": middle([one.commits for one in hub], 3),
             "wal_kb": middle([one.wal_kb for one in hub]),
         }
