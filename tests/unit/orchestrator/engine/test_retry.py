@@ -50,8 +50,10 @@ def test_what_is_no_policy_is_refused_in_words(text):
         ),
         (
             "1s x2; 1h x1; 2d x2; then wait-for-a-person",
-            "chaque seconde, 2 fois, puis une fois après 1 heure, puis tous les 2 jours, 2 fois ; "
-            "puis décision d'une personne",
+            (
+                "chaque seconde, 2 fois, puis une fois après 1 heure, puis tous les 2 jours, "
+                "2 fois ; puis décision d'une personne"
+            ),
         ),
     ],
 )
