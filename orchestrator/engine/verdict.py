@@ -115,6 +115,8 @@ def _again(
     seconds = max(delay * jitter, float(getattr(error, "retry_after", None) or 0))
     if seconds <= INLINE_SECONDS * 1.1:
         return Verdict(to="ready", outcome=outcome, delay=seconds)
-    system = f"system:{error.partner}" if isinstance(error, PartnerError) and error.is_shut else None
+    system = (
+        f"system:{error.partner}" if isinstance(error, PartnerError) and error.is_shut else None
+    )
     wake_at = now + timedelta(seconds=seconds)
     return Verdict(to="waiting_timer", outcome=outcome, wake_at=wake_at, waiting_for=system)
