@@ -18,7 +18,7 @@ from gevent.event import Event
 from parvis.process import Loop, _until_stopped
 
 hub = SimpleNamespace(
-    committer=SimpleNamespace(), database=SimpleNamespace(close=lambda: print("closed", flush=True))
+    committer=SimpleNamespace(), reader=SimpleNamespace(), database=SimpleNamespace(close=lambda: print("closed", flush=True))
 )
 stopped = Event()
 
