@@ -61,9 +61,10 @@ def verdict(
             patience = _patience(error, policy)
             return _again(error, failures=failures, policy=patience, now=now, jitter=jitter)
         case _:
-            broken = isinstance(error, PartnerContractBrokenError)
-            code = "contract_broken" if broken else "rejected"
-            return Verdict(to="stuck", outcome="error", error_code=code)
+            if isinstance(error, PartnerContractBrokenError):
+                # it answered with success: whether it did what was asked is not known
+                return Verdict(to="stuck", outcome="unknown", error_code="contract_broken")
+            return Verdict(to="stuck", outcome="error", error_code="rejected")
 
 
 def described(error: Exception) -> dict[str, Any]:
