@@ -41,9 +41,8 @@ _STATEMENT_FAULTS = (
     psycopg.errors.IntegrityError,
     psycopg.errors.DataError,
     psycopg.errors.ProgrammingError,
-    psycopg.errors.DeadlockDetected,
-    psycopg.errors.SerializationFailure,
 )
+_PASSING_FAULTS = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 
 
 class Database:
@@ -94,6 +93,8 @@ class Database:
             yield connection
         except _STATEMENT_FAULTS:
             raise
+        except _PASSING_FAULTS as error:  # nothing was written; the next try goes through
+            raise StoreUnavailableError from error
         except psycopg.Error as error:
             _close(connection)
             connection = None

@@ -35,6 +35,7 @@ class EmbeddedWaker:
         self._database = database
         self._connection: Connection | None = None
         self._held: set[int] = set()
+        self._given_back: set[int] = set()
         self._settled: list[int] = []
         self._is_first_look = True
         self._is_draining = False
@@ -60,17 +61,27 @@ class EmbeddedWaker:
             if most <= 0 or self._is_draining:
                 return []
             rows = connection.execute(_READ, (list(self._held), most)).fetchall()
-        redelivered, self._is_first_look = self._is_first_look, self._is_first_look and bool(rows)
+        first, self._is_first_look = self._is_first_look, self._is_first_look and bool(rows)
+        again = self._given_back
         self._held.update(row["id"] for row in rows)
-        return [Wake(id=row["id"], run_id=row["key"], redelivered=redelivered) for row in rows]
+        self._given_back = again - self._held
+        return [
+            Wake(id=row["id"], run_id=row["key"], redelivered=first or row["id"] in again)
+            for row in rows
+        ]
 
     def settle(self, wakes: Iterable[int]) -> None:
         """Say that these wakes' runs parked or ended; they are deleted with the next ``take``."""
         self._settled.extend(wake for wake in wakes if wake in self._held)
 
     def give_back(self, wakes: Iterable[int]) -> None:
-        """Say that these wakes could not be served; they will be read again."""
-        self._held.difference_update(wakes)
+        """Say that these wakes could not be served; they will be read again, as wakes known already.
+
+        A system may have been called before the run's line could not be written.
+        """
+        returned = self._held.intersection(wakes)
+        self._held -= returned
+        self._given_back |= returned
 
     def wait(self, seconds: float = POLL_SECONDS) -> None:
         """Wait for a notice, ``seconds`` at most."""
