@@ -575,6 +575,11 @@ class Play:
             gevent.sleep(0.01)
         return True
 
+    def rest_once(self) -> None:
+        """Let a process that catches its breath do so for a moment."""
+        gevent.sleep(0.3)
+        self.settle()
+
     def _resting(self) -> Iterator[bool]:
         for process in self.workers:
             standing = sum(here.owner is process for here in self.stage.parked)
