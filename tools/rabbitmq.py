@@ -65,6 +65,7 @@ class RabbitNode:
         name: str = "one",
         vhosts: Sequence[str] = (),
         peers: Sequence[str] = (),
+        settings: Sequence[str] = (),
     ) -> None:
         self.folder = folder
         self.name = f"{name}@localhost"
@@ -72,7 +73,7 @@ class RabbitNode:
         self._distribution = free_port()
         self._names = names
         self._process: subprocess.Popen[bytes] | None = None
-        self._write(cookie, vhosts, peers)
+        self._write(cookie, vhosts, (*_peers(peers), *settings))
 
     @property
     def url(self) -> str:
@@ -159,7 +160,7 @@ class RabbitNode:
                 continue
             break
 
-    def _write(self, cookie: str, vhosts: Sequence[str], peers: Sequence[str]) -> None:
+    def _write(self, cookie: str, vhosts: Sequence[str], settings: Sequence[str]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         secret = self.folder / ".erlang.cookie"
         secret.write_text(cookie)
@@ -176,13 +177,7 @@ class RabbitNode:
             "log.console.level = warning",
             f"load_definitions = {self.folder / 'definitions.json'}",
         ]
-        if peers:
-            lines.append("cluster_formation.peer_discovery_backend = classic_config")
-            lines += [
-                f"cluster_formation.classic_config.nodes.{number} = {peer}@localhost"
-                for number, peer in enumerate(peers, start=1)
-            ]
-        (self.folder / "rabbitmq.conf").write_text("\n".join(lines) + "\n")
+        (self.folder / "rabbitmq.conf").write_text("\n".join((*lines, *settings)) + "\n")
 
     def _environment(self) -> dict[str, str]:
         folder = self.folder
@@ -211,7 +206,14 @@ class RabbitNode:
 class Cluster:
     """One node or several that know each other, in one folder."""
 
-    def __init__(self, folder: Path, *, nodes: int = 1, vhosts: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        nodes: int = 1,
+        vhosts: Sequence[str] = (),
+        settings: Sequence[str] = (),
+    ) -> None:
         cookie = secrets.token_hex(16).upper()
         self._names = NameServer()
         called = [f"n{number}" for number in range(1, nodes + 1)]
@@ -223,6 +225,7 @@ class Cluster:
                 name=name,
                 vhosts=vhosts if name == called[0] else (),
                 peers=called if nodes > 1 else (),
+                settings=settings,
             )
             for name in called
         ]
@@ -252,6 +255,16 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _peers(names: Sequence[str]) -> list[str]:
+    if not names:
+        return []
+    nodes = [
+        f"cluster_formation.classic_config.nodes.{number} = {name}@localhost"
+        for number, name in enumerate(names, start=1)
+    ]
+    return ["cluster_formation.peer_discovery_backend = classic_config", *nodes]
 
 
 def _definitions(vhosts: Sequence[str]) -> dict[str, Any]:

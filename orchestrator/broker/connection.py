@@ -49,6 +49,11 @@ _REFUSED: Final = {
     530: "RabbitMQ : le vhost de PARVIS_BROKER_URL n'existe pas ou cet utilisateur n'y a pas droit.",
 }
 
+_UNTRUSTED: Final = (
+    "RabbitMQ : son certificat n'est pas reconnu, ou n'est pas au nom de PARVIS_BROKER_URL ; donnez "
+    "l'autorité qui l'a signé par « ?cacertfile= »."
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Node:
@@ -160,7 +165,8 @@ class Link:
             yield
         except _BROKEN_OFF as error:
             self.abort()
-            refused = _REFUSED.get(refusal_of(error))
+            is_untrusted = isinstance(error, ssl.SSLCertVerificationError)
+            refused = _UNTRUSTED if is_untrusted else _REFUSED.get(refusal_of(error))
             if refused is not None:
                 raise BrokerRefusedError(refused) from error
             raise BrokerUnavailableError from error

@@ -1,15 +1,21 @@
 """A RabbitMQ of this test session's own; each test has a vhost to itself, wiped afterwards."""
 
+import datetime as dt
+import ipaddress
 import tempfile
 from collections import deque
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from orchestrator.broker.connection import Broker
 from orchestrator.broker.topology import EXCHANGES, QUEUES
 from tests.plugins.requirements import require
-from tools.rabbitmq import Cluster, programs
+from tools.rabbitmq import Cluster, free_port, programs
 
 VHOSTS = 12
 OTHERS_QUEUE = "city.system"  # what tests bind as another system of the city would
@@ -20,7 +26,15 @@ class Bus(Cluster):
 
     def __init__(self, folder):
         vhosts = [f"v{number}" for number in range(VHOSTS)]
-        super().__init__(folder, vhosts=vhosts)
+        self.tls_port, self.certificate = free_port(), make_certificate(folder, "127.0.0.1")
+        settings = [
+            f"listeners.ssl.local = 127.0.0.1:{self.tls_port}",
+            "ssl_options.verify = verify_none",
+            f"ssl_options.cacertfile = {self.certificate}",
+            f"ssl_options.certfile = {self.certificate}",
+            f"ssl_options.keyfile = {self.certificate}",
+        ]
+        super().__init__(folder, vhosts=vhosts, settings=settings)
         self.free = deque(vhosts)
         self.spent = set()
 
@@ -56,6 +70,29 @@ def broker_url(rabbitmq):
     if url not in rabbitmq.spent:
         _wipe(url)
         rabbitmq.free.append(vhost)
+
+
+def make_certificate(folder, address):
+    """A certificate for one address, signed by itself, with its key; its path."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bus.example.org")])
+    now = dt.datetime.now(dt.UTC)
+    alternative = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(alternative, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(
+        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path = folder / f"{address}.pem"
+    path.write_bytes(signed.public_bytes(pem) + private)
+    return path
 
 
 def _wipe(url):
