@@ -52,6 +52,7 @@ class BrokerNode:
             env=environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,  # an interrupt of the keyboard must not end it before the node
         )
         with (self._folder / "output.log").open("ab") as log:
             self._node = subprocess.Popen(

@@ -1,6 +1,7 @@
 """The ground every measure stands on: PostgreSQL that really syncs, a RabbitMQ node, the partner."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ import psycopg
 
 from benchmarks.lab.broker import BrokerNode
 from benchmarks.lab.figures import ROOT
+from benchmarks.lab.herd import die_with_parent
 from parvis.embedded_postgres import EmbeddedPostgres
 
 POSTGRES: Final = {
@@ -72,7 +74,8 @@ class Ground:
 
 @contextmanager
 def ground(*, with_broker: bool = True, settings: dict[str, str] | None = None) -> Iterator[Ground]:
-    """Start everything in a folder of its own, and take it away again."""
+    """Start everything in a folder of its own, and take it away again, also when told to end."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to end"))
     with ExitStack() as stack:
         place = tempfile.TemporaryDirectory(
             prefix="parvis-bench-",
@@ -92,6 +95,7 @@ def ground(*, with_broker: bool = True, settings: dict[str, str] | None = None) 
             cwd=ROOT,
             stdout=subprocess.PIPE,
             text=True,
+            preexec_fn=die_with_parent,  # noqa: PLW1509
         )
         stack.callback(_end, partner)
         assert partner.stdout  # noqa: S101 - it was asked for

@@ -4,6 +4,7 @@ Held means stopped by the kernel, whatever the engine is: all of them begin with
 everything waiting.
 """
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -52,6 +53,7 @@ class Herd:
                     stderr=log,
                     text=True,
                     start_new_session=True,
+                    preexec_fn=die_with_parent,  # noqa: PLW1509 - the driver has no threads yet
                 )
                 for _ in range(count)
             ]
@@ -88,3 +90,8 @@ class Herd:
         for process in self.processes:
             if process.poll() is None:
                 os.killpg(process.pid, number)
+
+
+def die_with_parent() -> None:
+    """Ask Linux to end this process when the one that started it ends, however (option 1)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
