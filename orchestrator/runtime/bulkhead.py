@@ -7,6 +7,7 @@ room gets a moment at which there should be some, and gives its greenlet back un
 """
 
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from gevent.event import Event
@@ -30,8 +31,9 @@ def share_of(greenlets: int, *, systems: int) -> int:
 class Bulkhead:
     """The shares of one process; no I/O, no statement."""
 
-    def __init__(self, greenlets: int) -> None:
+    def __init__(self, greenlets: int, *, monotonic: Callable[[], float] = clock.monotonic) -> None:
         self._greenlets = greenlets
+        self._monotonic = monotonic
         self._lanes: dict[str, _Lane] = {}
         self._share = share_of(greenlets, systems=1)
         self._counted_at = float("-inf")
@@ -42,18 +44,18 @@ class Bulkhead:
         Raises:
             PartnerBusyError: there is none soon; ``retry_after`` says when there should be.
         """
-        now = clock.monotonic()
+        now = self._monotonic()
         lane = self._lane(profile, now)
         return Room(lane, lane.enter(operation, now))
 
     def spare(self, profile: str) -> None:
         """Hold half as many places from now on; every answered call gives a little back."""
-        self._lane(profile, clock.monotonic()).spare()
+        self._lane(profile, self._monotonic()).spare()
 
     def _lane(self, profile: str, now: float) -> "_Lane":
         lane = self._lanes.get(profile)
         if lane is None:
-            lane = self._lanes[profile] = _Lane(profile, now)
+            lane = self._lanes[profile] = _Lane(profile, now, self._monotonic)
             self._counted_at = float("-inf")
         lane.used_at = now
         if now - self._counted_at > 1.0:
@@ -78,7 +80,7 @@ class Room:
 
     def __exit__(self, *_error: object) -> None:
         """Give the place back, whatever came of the block."""
-        self._lane.leave(self._entered_at, clock.monotonic())
+        self._lane.leave(self._entered_at)
 
 
 class _Lane:
@@ -87,6 +89,7 @@ class _Lane:
     __slots__ = (
         "_calls",
         "_left_at",
+        "_monotonic",
         "_next_slot",
         "_profile",
         "_seconds",
@@ -96,8 +99,9 @@ class _Lane:
         "used_at",
     )
 
-    def __init__(self, profile: str, now: float) -> None:
+    def __init__(self, profile: str, now: float, monotonic: Callable[[], float]) -> None:
         self._profile = profile
+        self._monotonic = monotonic
         self._left_at = now
         self._waiting: deque[Event] = deque()
         self._calls = 0
@@ -121,7 +125,7 @@ class _Lane:
             return now
         if not self._is_moving(now) or not self._waited():
             raise self._busy(operation, now)
-        return clock.monotonic()
+        return self._monotonic()
 
     def _is_moving(self, now: float) -> bool:
         """Tell whether it is worth waiting: calls end, and the line before us is short."""
@@ -129,7 +133,8 @@ class _Lane:
         wait = (len(self._waiting) + 1) * self._seconds / self.most
         return not is_hanging and wait < PATIENCE_SECONDS
 
-    def leave(self, entered_at: float, now: float) -> None:
+    def leave(self, entered_at: float) -> None:
+        now = self._monotonic()
         self._seconds += _SMOOTHING * (now - entered_at - self._seconds)
         self._left_at = now
         if self._spared is not None:
