@@ -149,3 +149,15 @@ def test_another_address_of_a_broker_is_a_fault_that_repeats_nothing(environ, ur
     (fault,) = faults(environ | {"PARVIS_BROKER_URL": url})
     assert fault.startswith("PARVIS_BROKER_URL doit")
     assert url not in fault
+
+
+@pytest.mark.parametrize(("mode", "seconds"), [("production", 5), ("demo", 0)])
+def test_a_web_server_that_stops_serves_on_unless_it_stands_alone(environ, mode, seconds):
+    assert Settings.read(environ | {"PARVIS_MODE": mode}).drain_seconds == seconds
+    assert Settings.read(environ | {"PARVIS_DRAIN_SECONDS": "0"}).drain_seconds == 0
+
+
+@pytest.mark.parametrize("value", ["-1", "21", "soon"])
+def test_a_drain_as_long_as_the_grace_of_a_stop_is_a_fault(environ, value):
+    (fault,) = faults(environ | {"PARVIS_DRAIN_SECONDS": value})
+    assert fault == "PARVIS_DRAIN_SECONDS doit être un nombre entier de 0 à 20."
