@@ -338,6 +338,18 @@ class Play:
         self.note("strike", process.name, fate, skip)
         self.database_fates.append((process, fate, skip))
 
+    def leave(self, process: Process) -> None:
+        """The database goes away for a process, until it comes back."""
+        self.note("leave", process.name)
+        self.counts["database.away"] += 1
+        process.database.is_away = True
+        process.database.cut()
+
+    def come_back(self) -> None:
+        """The database is there for everybody again."""
+        for process in (*self.workers, self.web):
+            process.database.is_away = False
+
     def check(self) -> None:
         """Hold the world against the invariants."""
         self.counts["checks"] += 1
@@ -503,6 +515,7 @@ class Play:
     def _heal(self) -> None:
         self.note("heal")
         self.database_fates.clear()
+        self.come_back()
         if not self.workers:
             self.start_worker()
 
@@ -619,9 +632,16 @@ class Play:
         self._let_all_go()
         for run in self.runs():
             is_still = run["status"] in {"ready", "waiting_timer"} and not self._went_back
-            is_still = is_still and not (run["waiting_for"] or "").startswith("timer:")
+            is_still = is_still and not self._waits_rightly(run["waiting_for"] or "")
             if is_still and not self._needs_the_sick(run):
                 fail(9, f"run {run['id']} stands still beside a sick {self.sick}")
+
+    def _waits_rightly(self, what: str) -> bool:
+        """A pause of the journey's, or a system that had a fault of its own and comes back in waves."""
+        kind, _, name = what.partition(":")
+        if kind == "system":
+            return any(fate != GOOD for _, fate in self.city.system(name).calls)
+        return kind == "timer"
 
     def _needs_the_sick(self, run: dict) -> bool:
         row = self.ground.looking.execute(

@@ -99,6 +99,7 @@ class Schedule:
             "repeat": (3 * ("repeat" in knows), self._repeat),
             "people": (3 * ("people" in knows), self._people),
             "broker": (3 * ("broker" in knows and self.play.broker is not None), self._broker),
+            "back": (2 * ("database" in knows), self.play.come_back),
             "second": (1, self._second_worker),
             "sign": (2 * ("journeys" in knows), self.play.sign),
             "decide": (2 * ("journeys" in knows), self.play.decide),
@@ -163,6 +164,9 @@ class Schedule:
         self.play.tick()
 
     def _strike(self) -> None:
+        if self._chances.random() < 0.2:
+            self.play.leave(self._chances.choice(self.play.workers))
+            return
         chosen = self._chances.choice([*self.play.workers, self.play.web])
         fate = self._chances.choice(("before", "after", "after", "deadlock"))
         self.play.strike(chosen, fate, self._chances.randrange(4))
