@@ -19,7 +19,7 @@ from kombu import Connection, Producer
 from benchmarks.floor_work import EVENT, QUEUE_ARGUMENTS, TABLES
 from benchmarks.lab.accounts import Account, account, wait_for_quiet
 from benchmarks.lab.ground import Ground
-from benchmarks.lab.herd import Herd
+from benchmarks.lab.herd import EngineFailedError, Herd
 
 STEPS: Final = 3
 _LOOK_EVERY: Final = 0.2
@@ -154,7 +154,7 @@ class Engine(ABC):
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             row = connection.execute(sql, values).fetchone()
         if row is None:
-            raise SystemExit(f"nothing found: {sql}")
+            raise EngineFailedError(f"nothing found: {sql}")
         return row
 
     def now(self) -> Any:
@@ -166,7 +166,9 @@ class Engine(ABC):
         while self.left():
             self.herd.check()
             if time.monotonic() > end:
-                raise SystemExit(f"{self.name}: {self.left()} runs did not end in {patience} s")
+                raise EngineFailedError(
+                    f"{self.name}: {self.left()} runs did not end in {patience} s"
+                )
             time.sleep(_LOOK_EVERY)
 
 
@@ -246,7 +248,7 @@ class TableEngine(Engine):
             (since,),
         )[0]
         if (runs, steps) != (count, STEPS * count):
-            raise SystemExit(f"{self.name}: {runs} runs and {steps} steps, not {count}")
+            raise EngineFailedError(f"{self.name}: {runs} runs and {steps} steps, not {count}")
         return float(seconds), float(p50), float(p99)
 
     def pace(self, count: int, hertz: float) -> list[float]:

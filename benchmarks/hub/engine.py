@@ -9,7 +9,7 @@ from typing import Any, Final
 from benchmarks.engines import STEPS, Engine
 from benchmarks.hub import database, past
 from benchmarks.lab.ground import Ground
-from benchmarks.lab.herd import Herd
+from benchmarks.lab.herd import EngineFailedError, Herd
 
 PAST: Final = 10_000
 _LEFT: Final = "SELECT count(*) FROM run WHERE ended_at IS NULL AND created_at >= %s"
@@ -128,7 +128,7 @@ class HubEngine(Engine):
                 " status, count(*) AS n FROM run WHERE created_at >= %s GROUP BY 1, 2) AS x",
                 (since,),
             )
-            raise SystemExit(f"hub: {runs} runs and {steps} steps, not {count}: {states[0]}")
+            raise EngineFailedError(f"hub: {runs} runs and {steps} steps, not {count}: {states[0]}")
         return float(seconds), float(p50), float(p99)
 
     def lay_out(self) -> None:
@@ -160,7 +160,7 @@ class HubEngine(Engine):
         line = pipe.readline()
         if not line:
             self._feeder.check()
-            raise SystemExit("the feeder ended")
+            raise EngineFailedError("the feeder ended")
         return json.loads(line)
 
     def _herd(self, name: str, module: str, *, has_pipe: bool = False) -> Herd:

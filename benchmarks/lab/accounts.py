@@ -81,7 +81,7 @@ def pss_kib(pid: int) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
 
-def wait_for_quiet(*, tries: int = 30) -> float:
+def wait_for_quiet(*, tries: int = 12) -> float:
     """Wait until the machine was nearly idle for a second; returns the busy share seen last.
 
     ``PARVIS_BENCH_IMPATIENT=1`` looks once and goes on: for trying a measure out, not for figures.

@@ -15,6 +15,10 @@ from pathlib import Path
 from benchmarks.lab.figures import ROOT
 
 
+class EngineFailedError(Exception):
+    """An engine ended, lost runs or did not finish: it has no figures."""
+
+
 class Herd:
     """Processes that are started alike, each the head of its own group."""
 
@@ -71,7 +75,7 @@ class Herd:
         dead = [process for process in self.processes if process.poll() is not None]
         if dead:
             tail = self._log.read_text(errors="replace")[-2000:]
-            raise SystemExit(f"{self._command} ended with {dead[0].returncode}:\n{tail}")
+            raise EngineFailedError(f"{self._command} ended with {dead[0].returncode}:\n{tail}")
 
     def stop(self, patience: float = 30.0) -> None:
         """End them, politely first."""

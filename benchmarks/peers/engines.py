@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from benchmarks.engines import STEPS, Engine, TableEngine
 from benchmarks.lab.figures import ROOT
 from benchmarks.lab.ground import Ground
-from benchmarks.lab.herd import Herd
+from benchmarks.lab.herd import EngineFailedError, Herd
 from benchmarks.peers.places import camel_class_path, python_of
 
 JAVA_OPTIONS: Final = ("-Xmx768m", "-XX:+UseSerialGC")
@@ -157,7 +157,7 @@ class Dbos(PythonPeer):
             (since_ms,),
         )[0]
         if runs != count or steps < STEPS * count:
-            raise SystemExit(f"dbos: {runs} workflows and {steps} steps, not {count}")
+            raise EngineFailedError(f"dbos: {runs} workflows and {steps} steps, not {count}")
         return float(seconds), float(p50), float(p99)
 
     def _done(self) -> int:

@@ -39,7 +39,7 @@ def camel_class_path() -> str:
     sources = [HERE / "camel" / "pom.xml", *(HERE / "camel" / "src").rglob("*.*")]
     if not jar.exists() or jar.stat().st_mtime < max(path.stat().st_mtime for path in sources):
         if not shutil.which("mvn") or not shutil.which("java"):
-            raise SystemExit("Camel : apt-get install maven openjdk-17-jdk-headless")
+            raise FileNotFoundError("Camel : apt-get install maven openjdk-17-jdk-headless")
         print("building the Camel peer …", file=sys.stderr, flush=True)
         subprocess.run(
             ["mvn", "-q", "-B", "clean", "package"],

@@ -1,3 +1,4 @@
+from collections import defaultdict
 from importlib import import_module
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 from benchmarks import floor_work, journeys
 from benchmarks.engines import Pass
 from benchmarks.lab.accounts import Account, cpu_seconds
+from benchmarks.lab.herd import EngineFailedError
 from benchmarks.peers.places import HERE, PYTHON_PEERS
 
 CPU = {
@@ -67,6 +69,58 @@ def test_every_round_begins_with_another_engine():
 
     assert {journeys._turned(names, number)[0] for number in range(3)} == set(names)
     assert sorted(journeys._turned(names, 1)) == sorted(names)
+
+
+class Standing:
+    """An engine that does nothing, and in its second round fails if told to."""
+
+    def __init__(self, name, fails):
+        self.name, self.fails, self.calls = name, fails, []
+
+    def start(self):
+        self.calls.append("start")
+
+    def stop(self):
+        self.calls.append("stop")
+
+    def warm(self, count):
+        self.calls.append("warm")
+
+    def measure(self, _size):
+        if self.fails and self.calls.count("measure"):
+            raise EngineFailedError(self.name)
+        self.calls.append("measure")
+        return a_pass(self.name)
+
+
+def standing(monkeypatch, failing):
+    made = {name: Standing(name, name == failing) for name in ("hub", "floor", "camel", "celery")}
+    monkeypatch.setattr(journeys, "_made", lambda *_args, **_options: made.items())
+    return made
+
+
+def test_a_peer_that_fails_is_left_out_and_the_others_go_on(monkeypatch, capsys):
+    made, passes = standing(monkeypatch, "camel"), defaultdict(list)
+
+    journeys._fast(None, list(made), journeys.SMALL, 3, passes)
+
+    assert {name: len(ones) for name, ones in passes.items()} == {
+        "hub": 3,
+        "floor": 3,
+        "camel": 1,
+        "celery": 3,
+    }
+    assert all(engine.calls[-1] == "stop" for engine in made.values())
+    assert "camel is left out" in capsys.readouterr().err
+
+
+def test_without_the_product_or_its_floor_there_is_no_measure(monkeypatch):
+    made = standing(monkeypatch, "floor")
+
+    with pytest.raises(EngineFailedError):
+        journeys._fast(None, list(made), journeys.SMALL, 3, defaultdict(list))
+
+    assert all(engine.calls[-1] == "stop" for engine in made.values())
 
 
 def test_an_account_is_what_was_spent_since_another():
