@@ -118,7 +118,7 @@ def test_an_hour_that_comes_twice_by_the_wall_is_one_hour_for_a_timer(play):
 def test_a_leap_second_in_an_event_is_answered_like_any_moment(play):
     event = play.arrive("13055", (True, "sms"))
     day = (clock.utcnow() - timedelta(days=1)).date()
-    event.event["time"] = f"{day}T23:59:60Z"
+    event.event["time"] = event.event["recordedtime"] = f"{day}T23:59:60Z"
 
     play.post(event)
 
