@@ -56,7 +56,7 @@ def buses():
             bus.cluster.stop()
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(420)
 def test_nothing_is_lost_when_the_bus_and_all_around_it_are_killed_or_wiped(town, buses, seed):
     bus = buses(1)
     place = town(broker_url=bus.url())

@@ -7,7 +7,7 @@ from tests.crash.campaign import campaign, shuffled
 pytestmark = [pytest.mark.journey, pytest.mark.postgres]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(420)
 def test_nothing_is_lost_or_doubled_when_processes_are_killed_under_load(town, seed):
     place = town()
     accidents = shuffled(

@@ -17,7 +17,7 @@ from tests.crash.load import UTILITY, Load, People
 from tests.crash.town import GATEWAY, Town
 from tests.reliability.reports import Report
 
-pytestmark = [pytest.mark.journey, pytest.mark.postgres, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.journey, pytest.mark.postgres, pytest.mark.timeout(420)]
 QUOTA_A_MINUTE = 120
 RESTARTS = int(os.environ.get("PARVIS_TEST_RESTARTS") or 50)
 

@@ -30,6 +30,7 @@ TALKING = {
 LONG = {
     "journey": 0,
     "reliability": 0,
+    "crash": 0,
     "security": 1,
     "browser": 1,
     "contract": 2,
