@@ -27,7 +27,7 @@ class Event(StrEnum):
     @property
     def opens(self) -> bool:
         """Whether something may leave after this."""
-        return self in {Event.GIVEN, Event.RENEWED}
+        return self is Event.GIVEN or self is Event.RENEWED
 
 
 class State(StrEnum):
