@@ -24,7 +24,9 @@ _LEASE: Final = f"interval '{int(LEASE.total_seconds())} s'"
 _HEAD: Final = """
 SELECT id, journey, version, status, step, seq, fence, error_code, waiting_for, wake_at, cancel_asked,
        pivoted, parent_id, coalesce(effect_of, id) AS effect_of FROM run WHERE id = %s"""
-_LOG: Final = "SELECT seq, attempt, name, outcome, cause FROM step WHERE run_id = %s ORDER BY seq, attempt"
+_LOG: Final = (
+    "SELECT seq, attempt, name, outcome, cause FROM step WHERE run_id = %s ORDER BY seq, attempt"
+)
 _ACTS: Final = """
 SELECT s.seq, s.attempt, s.name, s.cause, s.actor, s.output, s.started_at AS at, r.data_key_id, k.wrapped
   FROM step s JOIN run r ON r.id = s.run_id LEFT JOIN data_key k ON k.id = r.data_key_id
