@@ -20,11 +20,7 @@ NO_BROKER = "PARVIS_BROKER_URL manque : sans RabbitMQ il n'y a rien à relayer."
 
 def main() -> int:
     """Relay until SIGTERM or SIGINT; returns the process's exit code."""
-    try:
-        return run_loops(_loops)
-    except ConfigurationError as error:
-        sys.stderr.write("".join(f"{fault}\n" for fault in error.faults))
-        return 78
+    return run_loops(_loops)
 
 
 def _loops(hub: Hub) -> Sequence[Loop]:
