@@ -1,6 +1,7 @@
 import _socket
 import os
 import secrets
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from schemas.keys import HubKeys
 pytest_plugins = ["tests.plugins.requirements", "tests.plugins.rabbitmq", "tests.plugins.hub"]
 
 MASTER_KEY = bytes(range(32))
+ROOM_BYTES = 4 * 1024**3
 
 
 class Servers:
@@ -68,7 +70,7 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture(scope="session")
 def servers():
-    with tempfile.TemporaryDirectory(prefix="parvis-test-") as folder:
+    with tempfile.TemporaryDirectory(prefix="parvis-test-", dir=_memory()) as folder:
         running = Servers(Path(folder))
         yield running
         running.stop()
@@ -106,6 +108,14 @@ def vault():
 @pytest.fixture(scope="session")
 def hub_keys():
     return HubKeys.derive(MASTER_KEY)
+
+
+def _memory():
+    """Where files live in memory, if there is room: databases are made and dropped by the hundred."""
+    memory = Path("/dev/shm")  # noqa: S108 - the folder made in it has a name of its own
+    if memory.is_dir() and os.access(memory, os.W_OK):
+        return memory if shutil.disk_usage(memory).free > ROOM_BYTES else None
+    return None
 
 
 def _with_database(url, name):

@@ -35,13 +35,17 @@ def run_many(ground, *, first: int, last: int, parts: int) -> tuple[Report, list
     return report, failures
 
 
+_SEND_AWAY = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s"
+
+
 @contextmanager
 def copies(url: str, count: int) -> Iterator[list[str]]:
-    """Copies of a database, one for each part; nobody may be connected to it meanwhile."""
+    """Copies of a database, one for each part; whoever is still connected to it is sent away."""
     server, name = url.rpartition("/")[0], url.rpartition("/")[2]
     names = [f"parvis_{secrets.token_hex(6)}" for _ in range(count)]
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
         for copy in names:
+            connection.execute(_SEND_AWAY, (name,))
             connection.execute(f"CREATE DATABASE {copy} TEMPLATE {name}")
         try:
             yield [f"{server}/{copy}" for copy in names]

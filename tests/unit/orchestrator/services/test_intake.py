@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from orchestrator.engine.journey import Journey
+from orchestrator.engine.journey import Done, Journey, Local
 from schemas import clock
 from schemas.errors import InvalidPayloadError, StoreUnavailableError, UnknownMessageTypeError
 from schemas.messages import Message
@@ -52,7 +52,11 @@ def test_our_own_message_may_come_twice(hub):
 
 def test_a_type_of_a_journey_that_no_partner_sends_is_taken_as_it_is(hub):
     known = Journey(
-        name="a.b", version=3, starts_on=("a.asked.v1",), key=lambda s, k: s + k, steps=()
+        name="a.b",
+        version=3,
+        starts_on=("a.asked.v1",),
+        key=lambda s, k: s + k,
+        steps=(Local("note", lambda context: Done()),),
     )
     intake = dataclasses.replace(hub.intake, route={"a.asked.v1": known}.get)
     intake.receive_own(own("a.asked.v1", data={"signup_id": "x"}))
