@@ -43,6 +43,8 @@ class Batch(Protocol):
 class Committer:
     """Shared commits for one process. Everything it is given is committed when ``put`` returns.
 
+    A second one, with a connection of its own, shares reads in the same way.
+
     ``on_death`` is called when the greenlet dies of a bug, after every waiter was told: a process
     must not go on without it, its supervisor starts another.
     """

@@ -14,6 +14,7 @@ REGISTRIES = (
     "artifact" + "registry",
     "pkg.dev" + "/",
     "proxy.golang" + ".org",
+    "maven" + ".",  # its hosts; properties that look like one are written as configuration
     "index-url" + " =",
     "jsdelivr" + ".net",
     "unpkg" + ".com",
