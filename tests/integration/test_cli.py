@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from parvis.cli import main
 from parvis.settings import read_master_keys, read_secret_key
 from schemas.signatures import parse_secret
 
@@ -35,17 +34,6 @@ def environ(database_url, tmp_path, monkeypatch):
     }
     for name, value in values.items():
         monkeypatch.setenv(name, value)
-
-
-@pytest.fixture
-def parvis(capfd):
-    def call(*arguments):
-        capfd.readouterr()
-        code = main(list(arguments))
-        printed = capfd.readouterr()
-        return code, printed.out, printed.err
-
-    return call
 
 
 @pytest.fixture

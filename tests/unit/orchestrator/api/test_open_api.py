@@ -159,6 +159,8 @@ def test_the_documentation_shows_every_type_a_partner_may_send(hub):
         assert (f'id="{known.name}"' in text) is not known.is_own_page_only
     assert "<script" not in text
     assert "http://" not in text
+    assert "<code>&lt;partenaire&gt;/&lt;clé&gt;</code>" in text
+    assert "`" not in text
 
 
 def test_the_documentation_has_its_own_sheet_of_style(hub):
