@@ -12,7 +12,7 @@ from parvis.bootstrap import open_hub
 from parvis.settings import Settings
 from schemas import ids
 from tests.integration.kept_database import database_url, kept  # noqa: F401 - fixtures
-from tests.integration.test_cli import environ, parvis  # noqa: F401 - fixtures
+from tests.integration.test_cli import environ  # noqa: F401 - a fixture
 from tests.integration.test_replays import Ward
 
 pytestmark = [pytest.mark.postgres, pytest.mark.usefixtures("environ")]
@@ -46,7 +46,7 @@ def ward(database, vault):
 
 
 @pytest.fixture
-def cli(parvis):  # noqa: F811 - the fixture above
+def cli(parvis):
     def call(*words):
         return parvis(*(str(word) for word in words))
 

@@ -1,5 +1,6 @@
 import secrets
 import tempfile
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,20 +15,33 @@ from tests.reliability.play import Logs
 
 
 @pytest.fixture(scope="session")
-def ground(servers):
+def city_database(servers):
+    """The address of a database with the city in it, to be copied: nobody stays connected to it."""
+    with _copied(servers.url("18"), servers.template("18")) as url:
+        with tempfile.TemporaryDirectory(prefix="parvis-campaign-") as folder:
+            Ground(url=url, folder=Path(folder)).prepare()
+        yield url
+
+
+@pytest.fixture(scope="session")
+def ground(servers, city_database):
     """The city in a database of this session's own."""
-    name, template, url = (
-        f"parvis_{secrets.token_hex(6)}",
-        servers.template("18"),
-        servers.url("18"),
-    )
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-    with tempfile.TemporaryDirectory(prefix="parvis-campaign-") as folder:
-        made = Ground(url=url.rpartition("/")[0] + "/" + name, folder=Path(folder)).prepare()
+    with (
+        _copied(servers.url("18"), city_database.rpartition("/")[2]) as url,
+        tempfile.TemporaryDirectory(prefix="parvis-campaign-") as folder,
+    ):
+        made = Ground(url=url, folder=Path(folder))
         yield made
         made.close()
-    with psycopg.connect(url, autocommit=True) as connection:
+
+
+@contextmanager
+def _copied(server, template):
+    name = f"parvis_{secrets.token_hex(6)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield server.rpartition("/")[0] + "/" + name
+    with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 

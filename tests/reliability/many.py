@@ -17,10 +17,10 @@ from tests.reliability.reports import Report
 ROOT = Path(__file__).parents[2]
 
 
-def run_many(ground, *, first: int, last: int, parts: int) -> tuple[Report, list[str]]:
+def run_many(database_url: str, *, first: int, last: int, parts: int) -> tuple[Report, list[str]]:
     """Run the seeds from ``first`` to before ``last``; returns what was counted and what failed."""
     report = Report(name="seeds", seed=f"{first}-{last - 1}")
-    with copies(ground.url, parts) as urls:
+    with copies(database_url, parts) as urls:
         running = [_start(url, first + number, parts, last) for number, url in enumerate(urls)]
         said = [process.communicate() for process in running]
     failures = []
@@ -35,17 +35,13 @@ def run_many(ground, *, first: int, last: int, parts: int) -> tuple[Report, list
     return report, failures
 
 
-_SEND_AWAY = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s"
-
-
 @contextmanager
 def copies(url: str, count: int) -> Iterator[list[str]]:
-    """Copies of a database, one for each part; whoever is still connected to it is sent away."""
+    """Copies of a database, one for each part, to which nobody may be connected."""
     server, name = url.rpartition("/")[0], url.rpartition("/")[2]
     names = [f"parvis_{secrets.token_hex(6)}" for _ in range(count)]
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
         for copy in names:
-            connection.execute(_SEND_AWAY, (name,))
             connection.execute(f"CREATE DATABASE {copy} TEMPLATE {name}")
         try:
             yield [f"{server}/{copy}" for copy in names]

@@ -20,19 +20,19 @@ pytestmark = [pytest.mark.postgres]
 
 
 @pytest.mark.timeout(600)
-def test_no_seed_breaks_an_invariant(ground, logs):
+def test_no_seed_breaks_an_invariant(ground, city_database, logs):
     if "PARVIS_TEST_SEED" in os.environ:
         seed = asked("PARVIS_TEST_SEED", 0)
         run_seed(ground, seed, Report(name="seeds", seed=seed), logs)
         return
-    _hold(*run_many(ground, first=FIRST, last=FIRST + SEEDS, parts=PARTS))
+    _hold(*run_many(city_database, first=FIRST, last=FIRST + SEEDS, parts=PARTS))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(4 * 3600)
-def test_no_seed_of_many_breaks_an_invariant(ground):
+def test_no_seed_of_many_breaks_an_invariant(city_database):
     first = FIRST + SEEDS
-    _hold(*run_many(ground, first=first, last=first + MANY, parts=PARTS))
+    _hold(*run_many(city_database, first=first, last=first + MANY, parts=PARTS))
 
 
 def _hold(report, failures):

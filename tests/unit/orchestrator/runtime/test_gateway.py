@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import gevent
 import pytest
+from gevent.event import Event
 
 from orchestrator.engine.breaker import CLOSED, Cause, Standing, State
 from orchestrator.runtime.bulkhead import Bulkhead
@@ -303,12 +304,14 @@ def test_a_pause_that_is_over_lets_calls_pass_again():
 
 def test_a_slow_system_never_holds_more_than_its_share():
     door, breakers, opening = build(greenlets=4)
-    opening.behave = lambda: gevent.sleep(0.6) or Receipt()
+    answered = Event()
+    opening.behave = lambda: answered.wait() and Receipt()
     busy = [gevent.spawn(door.call, service(), command(), []) for _ in range(3)]
     gevent.sleep(0.05)
     with pytest.raises(PartnerBusyError) as refused:
         door.call(service(), command(), [])
     assert refused.value.retry_after >= 1.0
+    answered.set()
     gevent.joinall(busy, raise_error=True)
     assert door.call(service(), command(), []) is not None
     assert breakers.asked == []
@@ -316,10 +319,12 @@ def test_a_slow_system_never_holds_more_than_its_share():
 
 def test_a_full_share_says_nothing_about_a_half_open_system():
     door, breakers, opening = build(greenlets=4)
-    opening.behave = lambda: gevent.sleep(0.6) or Receipt()
+    answered = Event()
+    opening.behave = lambda: answered.wait() and Receipt()
     busy = [gevent.spawn(door.call, service(), command(), []) for _ in range(3)]
     gevent.sleep(0.05)
     breakers.known["koha"] = Standing(state=State.HALF_OPEN)
     fail(door, PartnerBusyError)
     assert breakers.asked == [("try_out",)]
+    answered.set()
     gevent.joinall(busy, raise_error=True)
