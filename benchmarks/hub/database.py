@@ -11,28 +11,23 @@ from typing import Final
 
 import psycopg
 
-from benchmarks.hub.city import OFFICES, SYSTEMS
+from benchmarks.hub.city import OFFICES, PEOPLE, SYSTEMS, person_of
 from orchestrator.store import migrate
 from orchestrator.store.connections import Database
 from orchestrator.store.consent import ConsentRows
 from orchestrator.store.partitions import make_ahead
 
 PURPOSE: Final = "library.preregistration"
-PEOPLE: Final = 256
-# a run of the measures belongs to one of so many people, who all agreed
-_PERSON: Final = "('00000000-0000-7000-8000-0000000000' || lpad(to_hex(%s), 2, '0'))::uuid"
-_PEOPLE: Final = f"""
-WITH who AS (SELECT {_PERSON % "n"} AS id, 'bench-' || n AS reference
-               FROM generate_series(0, {PEOPLE - 1}) AS n),
+_PEOPLE: Final = """
+WITH who AS (SELECT id, 'bench-' || n AS reference
+               FROM unnest(%(ids)s::uuid[]) WITH ORDINALITY AS t(id, n)),
      c AS (INSERT INTO citizen(id, state) SELECT id, 'announced' FROM who),
      p AS (INSERT INTO pseudonym(citizen_id, service, pseudonym)
            SELECT id, 'journal', reference FROM who)
 INSERT INTO consent_record(record_id, subject_ref, controller, purposes, recipients, notice_version,
        notice_sha256, locale, ui_evidence, collected_by, event_type, event_time)
-SELECT gen_random_uuid(), reference, 'ville', ARRAY['{PURPOSE}'], '{{}}', '1', '', 'fr', '{{}}',
-       '/partners/bench', 'given', now() - interval '1 day' FROM who;
-ALTER TABLE run ALTER COLUMN citizen_id
-  SET DEFAULT ({_PERSON % "floor(random() * 256)::int"})"""  # noqa: S608
+SELECT gen_random_uuid(), reference, 'ville', ARRAY[%(purpose)s], '{}', '1', '', 'fr', '{}',
+       '/partners/bench', 'given', now() - interval '1 day' FROM who"""
 
 
 def prepare(url: str, *, partner_url: str, path: str = "fast", read_timeout: str = "10s") -> None:
@@ -43,8 +38,8 @@ def prepare(url: str, *, partner_url: str, path: str = "fast", read_timeout: str
     make_ahead(database)
     database.close()
     with psycopg.connect(url, autocommit=True) as connection:
-        for statement in _PEOPLE.split(";"):
-            connection.execute(statement)
+        people = [person_of(number) for number in range(PEOPLE)]
+        connection.execute(_PEOPLE, {"ids": people, "purpose": PURPOSE})
         for name in (*OFFICES, *SYSTEMS):
             way = name if name in SYSTEMS else path
             settings = {
