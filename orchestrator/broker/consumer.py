@@ -193,4 +193,5 @@ class Consumer:
 
 
 def _bytes(body: Any) -> bytes:
-    return body if isinstance(body, bytes) else str(body).encode()
+    """Return the body; the library made a text of one that names its encoding, whatever it holds."""
+    return body if isinstance(body, bytes) else str(body).encode(errors="surrogatepass")

@@ -103,9 +103,9 @@ def dead_wake(delivery: Delivery) -> DeadWake:
     digest = hashlib.sha256(delivery.body).hexdigest()
     run_id = run_id_of(delivery.body)
     deaths = delivery.headers.get("x-death")
-    reason = delivery.headers.get("x-first-death-reason")
+    reason = _plain(delivery.headers.get("x-first-death-reason"))
     return DeadWake(
-        message_id=delivery.message_id or f"sha256:{digest}",
+        message_id=_plain(delivery.message_id or f"sha256:{digest}"),
         run_id=run_id,
         reason=reason if reason in REASONS else "unknown",
         detail={
@@ -125,4 +125,9 @@ def _death(row: Any) -> dict[str, Any]:
     if not isinstance(row, Mapping):
         return {}
     wanted = ("queue", "exchange", "reason", "count", "time")
-    return {name: str(row[name])[:80] for name in wanted if name in row}
+    return {name: _plain(row[name]) for name in wanted if name in row}
+
+
+def _plain(value: Any) -> str:
+    """Return a text the table takes whatever it was: nothing can be sent back from here."""
+    return "".join(each if " " <= each <= "~" else "?" for each in str(value))[:80]

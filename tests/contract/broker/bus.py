@@ -46,9 +46,9 @@ class Bus:
             found.append(message)
         return found
 
-    def put(self, body, *, exchange="parvis.journey", key="wake", message_id="m"):
+    def put(self, body, *, exchange="parvis.journey", key="wake", message_id="m", **more):
         message = self.channel.prepare_message(
-            body.encode(), properties={"message_id": message_id, "delivery_mode": 2}
+            body.encode(), properties={"message_id": message_id, "delivery_mode": 2}, **more
         )
         self.channel.basic_publish(message, exchange=exchange, routing_key=key)
 

@@ -67,6 +67,22 @@ def test_a_message_that_names_no_run_is_kept_open_without_its_body(keeper, bus, 
     bus.becomes(0, DEAD_QUEUE)
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"message_id": "\ud800"},
+        {"headers": {"x-death": [{"queue": "\x00\ud800"}]}},
+        {"content_encoding": "utf-7"},
+    ],
+    ids=lambda message: next(iter(message)),
+)
+def test_what_a_foreign_program_sent_is_kept_whatever_it_says(keeper, bus, database, message):
+    bus.put("+2AA-", exchange="parvis.dlx", key="journey", **message)
+
+    kept(database)
+    bus.becomes(0, DEAD_QUEUE)
+
+
 def test_a_wake_of_a_run_we_know_needs_nobody(keeper, bus, database):
     run_id = a_run(database)
 

@@ -95,6 +95,24 @@ def test_a_dead_message_without_an_id_is_named_by_its_body():
     assert dead_wake(message).message_id.startswith("sha256:")
 
 
+def test_what_a_foreign_program_wrote_fits_the_table_whatever_it_is():
+    hostile = "\x00\ud800" + 300 * "é"
+    message = Delivery(
+        tag=1,
+        body=b"x",
+        redelivered=False,
+        message_id=hostile,
+        headers={"x-first-death-reason": [], "x-death": [{"queue": hostile, "reason": None}]},
+    )
+
+    found = dead_wake(message)
+
+    written = json.dumps(dict(found.detail), ensure_ascii=False)
+    assert (found.message_id + written).isprintable()
+    assert len((found.message_id + written).encode()) < 1000
+    assert found.reason == "unknown"
+
+
 @pytest.mark.parametrize(("greenlets", "ahead"), [(1, 10), (64, 128), (128, 256), (2000, 400)])
 def test_a_process_holds_twice_its_greenlets_within_reason(greenlets, ahead):
     assert prefetch_for(greenlets) == ahead
