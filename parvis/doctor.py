@@ -92,15 +92,16 @@ def _versions() -> Finding:
 
 def _ports(settings: Settings) -> Iterator[Finding]:
     host, _, port = settings.bind.rpartition(":")
-    wanted = [("port web", host.strip("[]"), int(port))]
+    wanted = [("port web", "PARVIS_BIND", host.strip("[]"), int(port))]
     if settings.metrics_port is not None:
-        wanted.append(("port des mesures", settings.metrics_address, settings.metrics_port))
-    for subject, address, number in wanted:
+        address = settings.metrics_address
+        wanted.append(("port des mesures", "PARVIS_METRICS_PORT", address, settings.metrics_port))
+    for subject, name, address, number in wanted:
         fault = port_fault(address, number)
         if fault is None:
             yield _well(subject, f"{number} est libre")
         else:
-            remedy = "normal si Parvis tourne déjà ; sinon changez PARVIS_BIND"
+            remedy = f"normal si Parvis tourne déjà ; sinon changez {name}"
             yield _remark(subject, f"{number} : {fault}", remedy)
 
 

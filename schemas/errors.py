@@ -18,7 +18,10 @@ class Recovery(Enum):
 
 
 class ParvisError(Exception):
-    """Something failed inside the hub."""
+    """Something failed inside the hub.
+
+    ``detail`` is what was said of this very case, empty when only the default message is.
+    """
 
     recovery: ClassVar[Recovery] = Recovery.DEAD_LETTER
     status: ClassVar[int] = 500
@@ -27,6 +30,7 @@ class ParvisError(Exception):
 
     def __init__(self, detail: str | None = None, *, slug: str | None = None) -> None:
         super().__init__(detail or (type(self).__doc__ or "").partition("\n")[0])
+        self.detail = detail or ""
         if slug is not None:
             self.slug = slug
 

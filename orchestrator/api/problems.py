@@ -62,8 +62,8 @@ def detail_of(error: ParvisError, language: Language) -> str | None:
     if isinstance(error, InvalidPayloadError) and error.errors:
         pairs = [f"{place} : {_said(text, language)}" for place, text in error.errors[:3]]
         return " ".join(pairs)
-    if error.slug in _DETAILED and str(error) != _default(error):
-        return _said(str(error), language)
+    if error.slug in _DETAILED and error.detail:
+        return _said(error.detail, language)
     return None
 
 
@@ -90,10 +90,6 @@ def _headers(error: ParvisError) -> list[tuple[str, str]]:
     if retry_after is not None:
         headers.append(("Retry-After", str(max(1, int(retry_after)))))
     return headers
-
-
-def _default(error: ParvisError) -> str:
-    return (type(error).__doc__ or "").partition("\n")[0]
 
 
 def _said(sentence: str, language: Language) -> str:

@@ -1,9 +1,9 @@
 """The city's systems: how each one is, tried on request, paused and resumed by hand."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import click
 
@@ -13,12 +13,12 @@ from orchestrator.services.ports.breakers import BreakerRow
 from orchestrator.services.system_pauses import SystemPauses
 from parvis.cli.context import Session, answer, as_json, say, session
 from parvis.cli.french import FrenchGroup
+from parvis.cli.moments import at, moment_of
 from schemas import clock
 from schemas.errors import ConfigurationError, PartnerMisconfiguredError, SystemUnknownError
 from schemas.receipts import ProbeLevel, ProbeResult
 from schemas.shapes import nearest
 
-ZONE: Final = ZoneInfo("Europe/Paris")
 _CAUSES: Final = {
     Cause.OUTAGE: "panne",
     Cause.ACCESS: "accès refusé : à corriger",
@@ -77,7 +77,7 @@ def pause(session: Session, *, profile: str, reason: str, until: str | None, is_
     if is_json:
         answer({"profile": made.profile, "until": clock.rfc3339(made.until), "actor": made.actor})
     else:
-        say(f"{profile} : plus d'appel jusqu'au {_shown(made.until)}. Rien n'est perdu.")
+        say(f"{profile} : plus d'appel jusqu'au {at(made.until)}. Rien n'est perdu.")
 
 
 @connectors.command("resume")
@@ -109,7 +109,7 @@ def _probed(session: Session, profile: str) -> Iterator[ProbeResult]:
         try:
             result = session.hub.gateway.probe(service, level)
         except PartnerMisconfiguredError as error:
-            raise ConfigurationError(str(error)) from error
+            raise ConfigurationError(error.detail or error.title) from error
         yield result
         if not result.is_up:
             return
@@ -145,14 +145,14 @@ def _told(row: BreakerRow) -> Iterator[str]:
     else:
         yield f"plus d'appel ({_CAUSES[row.cause or Cause.OUTAGE]})"
         if row.opened_at:
-            yield f"depuis le {_shown(row.opened_at)}"
+            yield f"depuis le {at(row.opened_at)}"
         if row.next_probe_at:
             what = "jusqu'au" if row.cause is Cause.HAND else "prochain essai le"
-            yield f"{what} {_shown(row.next_probe_at)}"
+            yield f"{what} {at(row.next_probe_at)}"
         if row.cause is Cause.HAND:
             yield f"motif : {row.reason} ({row.actor})"
     if row.standing.is_slowed(clock.utcnow()) and row.slow_until:
-        yield f"ralenti à sa demande jusqu'au {_shown(row.slow_until)}"
+        yield f"ralenti à sa demande jusqu'au {at(row.slow_until)}"
     if row.is_awaited:
         yield "des parcours l'attendent"
 
@@ -178,16 +178,12 @@ def _as_values(row: BreakerRow) -> dict[str, Any]:
     }
 
 
-def _shown(moment: datetime) -> str:
-    return f"{moment.astimezone(ZONE):%d/%m/%Y à %H:%M:%S}"
-
-
 def _end(text: str) -> datetime:
     """Read a length of time from now, or a date with its hour."""
+    with suppress(ValueError, OverflowError):
+        return clock.utcnow() + timedelta(seconds=seconds(text))
     try:
-        if text[:1].isdigit() and text[-1:].isalpha():
-            return clock.utcnow() + timedelta(seconds=seconds(text))
-        return datetime.fromisoformat(text).replace(tzinfo=ZONE).astimezone(UTC)
+        return moment_of(text)
     except ValueError as error:
         fault = "--until : écrivez une durée (8h, 2d) ou une date (2026-11-23 08:00)."
         raise ConfigurationError(fault) from error

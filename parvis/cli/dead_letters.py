@@ -12,7 +12,7 @@ from orchestrator.services.replays import DEFAULT_RATE, FASTEST, Selection
 from orchestrator.services.run_operations import checked_reason
 from parvis.cli.context import Session, answer, as_json, say, session
 from parvis.cli.french import FrenchGroup
-from parvis.cli.run_words import at
+from parvis.cli.moments import at
 
 target_argument = click.argument("target", metavar="EMPREINTE")
 rate_option = click.option(

@@ -27,8 +27,12 @@ class FrenchCommand(French, click.Command):
     """A command."""
 
 
-class UnknownCommandError(click.UsageError):
-    """No such command; the message is French already."""
+class MistypedError(click.UsageError):
+    """The command cannot be meant; the message is French already."""
+
+
+class UnfitValueError(click.BadParameter):
+    """A value that does not fit; the message says in French what would."""
 
 
 class FrenchGroup(French, click.Group):
@@ -42,7 +46,7 @@ class FrenchGroup(French, click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command that is called; a mistyped one is told with the nearest."""
         if arguments and self.get_command(context, arguments[0]) is None:
-            raise UnknownCommandError(
+            raise MistypedError(
                 f"La commande « {arguments[0][:60]} » n'existe pas."
                 + nearest(arguments[0], self.list_commands(context))
             )
@@ -63,9 +67,11 @@ def sentence(error: click.ClickException) -> str:
             return f"L'option {error.option_name} n'existe pas.{_near(error.possibilities)}"
         case click.MissingParameter():
             return f"Il manque {_name(error)}."
+        case UnfitValueError():
+            return f"La valeur de {_name(error)} ne convient pas : {error.message}."
         case click.BadParameter():
             return f"La valeur de {_name(error)} ne convient pas."
-    is_french = isinstance(error, UnknownCommandError)
+    is_french = isinstance(error, MistypedError)
     return error.message if is_french else "Cette commande ne se lit pas : voyez --help."
 
 

@@ -19,7 +19,7 @@ from orchestrator.services.journey_views import JourneyViews, StepView, VersionL
 from orchestrator.services.ports.versions import LogRow, RunAt, RunLog, UnderWay
 from orchestrator.store.versions import VersionTable
 from parvis.cli.context import Session, answer, as_json, say, session
-from parvis.cli.french import FrenchGroup
+from parvis.cli.french import FrenchGroup, MistypedError, UnfitValueError
 from schemas import clock
 from schemas.errors import ImportRefusedError
 
@@ -139,6 +139,8 @@ def check(  # noqa: PLR0913 - one argument per option
     is_json: bool,
 ) -> int:
     """Rejoue les journaux sur ce code ; 1 si une exécution y trouverait une autre étape."""
+    if save and saved:
+        raise MistypedError("--save garde ceux de la base : il ne va pas avec --from.")
     logs = _Counted(_read(saved, name) if saved else _stored(session, name, days))
     kept = _kept(logs, save) if save else logs
     found = list(divergences(kept, journeys.journey_for))
@@ -192,10 +194,11 @@ def _bare(row: LogRow) -> LogRow:
 
 
 def _read(path: Path, name: str | None) -> Iterator[RunLog]:
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    text = path.read_text(encoding="utf-8", errors="replace")
+    for number, line in enumerate(text.splitlines(), 1):
         try:
             log = _log(json.loads(line))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             fault = f"{path}, ligne {number} : ce n'est pas un journal gardé par --save."
             raise ImportRefusedError(fault) from error
         if name in {None, log.run.journey}:
@@ -214,10 +217,10 @@ def _log(told: dict[str, Any]) -> RunLog:
 # --- to another version ---------------------------------------------------------------------------
 
 
-def _pairs(_context: object, _option: object, given: Sequence[str]) -> dict[str, str]:
+def _pairs(context: click.Context, option: click.Parameter, given: Sequence[str]) -> dict[str, str]:
     pairs = [pair.partition("=") for pair in given]
     if any(not (old and new) for old, _, new in pairs):
-        raise click.BadParameter("old=new", param_hint="--map")
+        raise UnfitValueError("écrivez ancienne=nouvelle", context, option)
     return {old: new for old, _, new in pairs}
 
 

@@ -87,7 +87,7 @@ def _explained(error: BaseException) -> tuple[int, tuple[str, ...]]:
         case BrokerUnavailableError():
             return UNAVAILABLE, (_BROKER_AWAY,)
         case ParvisError():
-            return REFUSED, (error.title, str(error))
+            return REFUSED, (error.title, *filter(None, (error.detail,)))
         case click.ClickException():
             return MISTYPED, (sentence(error),)
     return INTERRUPTED, ("Interrompu.",)

@@ -11,7 +11,8 @@ from orchestrator.services.ports.operations import RETRY, ReplayState
 from orchestrator.services.replays import ACTS, DEFAULT_RATE, FASTEST, Selection
 from parvis.cli.context import Session, answer, as_json, say, session
 from parvis.cli.french import FrenchGroup
-from parvis.cli.run_words import Since, at
+from parvis.cli.moments import at
+from parvis.cli.run_words import Since
 
 replay_argument = click.argument("replay_id", type=click.UUID, metavar="REJEU")
 STATES: Final = {

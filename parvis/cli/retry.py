@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import click
 
@@ -13,11 +12,11 @@ from orchestrator.services.contact_hours import ContactHours
 from orchestrator.services.retry_simulation import Outage, Simulation, simulate
 from parvis.cli.context import Session, answer, as_json, say, session
 from parvis.cli.french import FrenchGroup
+from parvis.cli.moments import ZONE, moment_of
 from schemas import clock
 from schemas.errors import ConfigurationError
 from schemas.shapes import nearest
 
-ZONE: Final = ZoneInfo("Europe/Paris")
 _LEVELS: Final = {
     Level.DEFAULT: "la politique de Parvis, faute d'autre",
     Level.HUB: "la politique de la collectivité",
@@ -186,17 +185,19 @@ def _moment(text: str, option: str, *, after: datetime | None) -> datetime:
     try:
         if len(text) <= len("22:00:00"):
             return _hour(time.fromisoformat(text), after).astimezone(UTC)
-        return datetime.fromisoformat(text).replace(tzinfo=ZONE).astimezone(UTC)
+        return moment_of(text)
     except ValueError as error:
         fault = f"{option} : écrivez une heure (22:00) ou une date et une heure (2026-11-22 22:00)."
         raise ConfigurationError(fault) from error
 
 
 def _hour(hour: time, after: datetime | None) -> datetime:
+    if hour.tzinfo is not None:
+        raise ValueError("an hour is Paris time")
     day = (after or clock.utcnow()).astimezone(ZONE).date()
-    found = datetime.combine(day, hour.replace(tzinfo=None), ZONE)
+    found = datetime.combine(day, hour, ZONE)
     if after is not None and found <= after:
-        return datetime.combine(day + timedelta(days=1), hour.replace(tzinfo=None), ZONE)
+        return datetime.combine(day + timedelta(days=1), hour, ZONE)
     return found
 
 

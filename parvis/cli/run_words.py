@@ -6,6 +6,7 @@ from typing import Final
 
 import click
 
+from parvis.cli.french import UnfitValueError
 from schemas import clock
 
 STATUSES: Final = {
@@ -59,10 +60,5 @@ class Since(click.ParamType[datetime]):
         """Return the moment; ``90min``, ``12h``, ``3d``."""
         read = _SPAN.fullmatch(str(value))
         if read is None:
-            self.fail("une durée s'écrit 90min, 12h ou 3d", param, ctx)
+            raise UnfitValueError("une durée s'écrit 90min, 12h ou 3d", ctx, param)
         return clock.utcnow() - timedelta(seconds=int(read[1]) * _UNITS[read[2]])
-
-
-def at(moment: datetime | None) -> str:
-    """Return a moment as people of the city read it on this machine."""
-    return moment.astimezone().strftime("%d/%m/%Y %H:%M:%S") if moment else "—"

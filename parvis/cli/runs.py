@@ -13,7 +13,8 @@ from orchestrator.services.run_operations import Acted, Keys, Version
 from orchestrator.services.run_views import Attempt, RunView, RunViews
 from parvis.cli.context import Session, answer, as_json, say, session
 from parvis.cli.french import FrenchGroup
-from parvis.cli.run_words import ACTS, OUTCOMES, STATUSES, Since, at
+from parvis.cli.moments import at
+from parvis.cli.run_words import ACTS, OUTCOMES, STATUSES, Since
 from schemas.errors import RunUnknownError
 
 run_argument = click.argument("run", type=click.UUID, metavar="EXÉCUTION")

@@ -9,7 +9,8 @@ import click
 from orchestrator.services.ports.human_tasks import TaskRow
 from parvis.cli.context import Session, answer, as_json, say, session
 from parvis.cli.french import FrenchGroup
-from parvis.cli.run_words import TASKS, at
+from parvis.cli.moments import at
+from parvis.cli.run_words import TASKS
 
 
 @click.group(cls=FrenchGroup)

@@ -162,7 +162,7 @@ def test_what_is_mistyped_is_told(cli):
     for words, said in (
         (("runs", "skip", run_id), "Il manque --reason"),
         (("runs", "show", "12"), "EXÉCUTION ne convient pas"),
-        (("runs", "list", "--since", "hier"), "--since ne convient pas"),
+        (("runs", "list", "--since", "hier"), "une durée s'écrit 90min, 12h ou 3d"),
         (("runs", "list", "--status", "lost"), "--status ne convient pas"),
         (("replay", "plan", "--rate", "0"), "--rate ne convient pas"),
         (("tasks", "decide", run_id), "Il manque DÉCISION"),

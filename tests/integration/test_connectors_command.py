@@ -9,6 +9,7 @@ from orchestrator.engine.breaker import Cause
 from orchestrator.store.breakers import BreakerStore
 from parvis.cli import main
 from schemas import clock
+from schemas.errors import SystemNotPausedError
 
 pytestmark = pytest.mark.postgres
 POLICIES = {
@@ -102,6 +103,7 @@ def test_a_pause_is_resumed_by_a_try_not_by_belief(parvis, breakers):
         (["pause", "drop", "--reason", "x", "--until", "2020-01-01 08:00"], 1, "à venir"),
         (["pause", "drop", "--reason", "x", "--until", "60d"], 1, "30 jours"),
         (["pause", "drop", "--reason", "x", "--until", "demain"], 78, "--until"),
+        (["pause", "drop", "--reason", "x", "--until", "99999999999d"], 78, "--until"),
         (["resume", "drop"], 1, "passent déjà"),
         (["resume", "nowhere"], 1, "n'existe pas"),
         (["test", "nowhere"], 1, "n'existe pas"),
@@ -115,6 +117,11 @@ def test_what_cannot_be_done_is_refused_and_changes_nothing(
     assert found == code
     assert said in err
     assert database.all("SELECT profile FROM breaker") == []
+
+
+def test_a_refusal_that_has_no_more_to_say_is_one_french_sentence(parvis):
+    _, _, err = parvis("connectors", "resume", "drop")
+    assert err == f"{SystemNotPausedError.title}\n"
 
 
 def test_a_system_is_tried_level_by_level_and_the_first_failure_says_what_to_do(parvis):

@@ -235,7 +235,18 @@ def test_stored_logs_fit_this_code_until_a_step_has_another_name(
     code, out, _ = parvis("journeys", "check", "--json", "--from", str(kept))
     told = json.loads(out)
     assert (code, told["checked"], told["divergences"][0]["position"]) == (1, 1, 1)
-    kept.write_text("{}\n")
+    before = kept.read_bytes()
+    code, _, err = parvis("journeys", "check", "--from", str(kept), "--save", str(kept))
+    assert (code, kept.read_bytes()) == (2, before)
+    assert "--from" in err
+
+
+@pytest.mark.parametrize("line", [b"{}", b"[]", b'"\xff"', b'{"run": {"id": 1}, "ended_at": null}'])
+def test_a_file_that_holds_no_logs_is_refused_with_its_line(
+    hub_environment, parvis, tmp_path, line
+):
+    kept = tmp_path / "logs.jsonl"
+    kept.write_bytes(line + b"\n")
     code, _, err = parvis("journeys", "check", "--from", str(kept))
     assert code == 1
     assert "ligne 1" in err
@@ -250,5 +261,5 @@ def test_a_migration_nobody_can_mean_is_refused(hub_environment, parvis, arrived
     assert "la même" in err
     code, _, err = parvis("journeys", "migrate", "j", "--from", "1", "--to", "2", "--map", "a")
     assert code == 2
-    assert "--map" in err
+    assert "--map ne convient pas : écrivez ancienne=nouvelle" in err
     assert database.one("SELECT version, fence FROM run") == {"version": 1, "fence": 0}

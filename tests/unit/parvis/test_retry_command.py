@@ -63,6 +63,8 @@ def test_quiet_hours_put_tries_off(simulate):
         (["1d x31; then dead-letter", "--down-at", "22:00"], "30 jours"),
         (["1s x3; then dead-letter", "--down-at", "25:00"], "--down-at"),
         (["1s x3; then dead-letter", "--down-at", "demain"], "--down-at"),
+        (["1s x3; then dead-letter", "--down-at", "22:00Z"], "--down-at"),
+        (["1s x3; then dead-letter", "--down-at", "0001-01-01 00:00"], "--down-at"),
         (
             ["--down-at", "2026-11-22 22:00", "--back-at", "2026-11-22 21:00"],
             "après le début de la panne",
