@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from orchestrator.engine.journey import PIVOT, Call, IssueCode, Journey, Step
-from orchestrator.engine.runs import FAULTS, UNDO, Run
+from orchestrator.engine.runs import FAULTS, UNDO, ChildEnd, Run
 
 Undoable = Call | IssueCode
 
@@ -11,6 +11,19 @@ Undoable = Call | IssueCode
 def is_pivot(step: Step) -> bool:
     """Tell whether a step cannot be taken back by its own declaration."""
     return isinstance(step, Call) and step.undo == PIVOT
+
+
+def leaves_something(child: ChildEnd, journey: Journey | None) -> bool:
+    """Tell whether a child that ended well did something that its parent could not take back.
+
+    A run that is over takes nothing back, so what its calls did stands. One whose definition is not
+    known here is taken to have done something.
+    """
+    if child.status != "done":
+        return False
+    if child.pivoted or journey is None:
+        return True
+    return any(isinstance(step, Undoable) and step.name in child.steps for step in journey.steps)
 
 
 def to_undo(journey: Journey, run: Run, *, in_doubt: bool) -> Iterator[Undoable]:

@@ -210,13 +210,19 @@ class Spawn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildEnd:
-    """What became of a child, or its status while it is under way; ``output`` is its last step's."""
+    """What became of a child, or its status while it is under way; ``output`` is its last step's.
+
+    ``steps`` are those that were done and stand, by name; ``pivoted`` as in ``Run``.
+    """
 
     id: UUID
     item: str
     status: str
     error_code: str | None
     output: Mapping[str, Any] | None
+    version: int = 1
+    pivoted: bool = False
+    steps: frozenset[str] = frozenset()
 
 
 def child_key(parent_id: UUID, step: str, item: str = "") -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, Final
 
+from orchestrator.engine.compensation import leaves_something
 from orchestrator.engine.effects import SignalConsumed
 from orchestrator.engine.journey import Done, ForEach, Journey, StartJourney, StepContext
 from orchestrator.engine.runs import (
@@ -34,9 +35,16 @@ class Started(Enum):
 class Children:
     """Runs the steps that start other runs."""
 
-    def __init__(self, *, runs: Runs, newest: Callable[[str], Journey | None]) -> None:
+    def __init__(
+        self,
+        *,
+        runs: Runs,
+        newest: Callable[[str], Journey | None],
+        journeys: Callable[[str, int], Journey | None],
+    ) -> None:
         self._runs = runs
         self._newest = newest
+        self._journeys = journeys
 
     def look(
         self, at: Position, step: ForEach | StartJourney, context: StepContext
@@ -106,8 +114,10 @@ class Children:
             raise RunError(fault)
         told = {child.item: _result(child) for child in ends}
         output = told[ONLY] if isinstance(step, StartJourney) else {"children": told}
-        is_done = any(child.status == "done" for child in ends)
-        return Done(output=output, effects=ended_signals(at.run), pivot=is_done)
+        stands = any(
+            leaves_something(child, self._journeys(step.journey, child.version)) for child in ends
+        )
+        return Done(output=output, effects=ended_signals(at.run), pivot=stands)
 
 
 def ended_signals(run: Run) -> tuple[SignalConsumed, ...]:

@@ -63,7 +63,7 @@ class Executor:
             runs=runs, world=world, journeys=journeys, worker=worker, meter=meter, fault=fault
         )
         self._undoing = Undoing(mover=self._mover, runs=runs, steps=steps, policy=policy)
-        self._children = Children(runs=runs, newest=newest)
+        self._children = Children(runs=runs, newest=newest, journeys=journeys)
         self._runs = runs
         self._steps = steps
         self._policy = policy

@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+import structlog
+
 from orchestrator.services.dead_letters import DeadLetters, FailureGroup
 from orchestrator.services.ports.operations import (
     DISCARD,
@@ -29,8 +31,10 @@ from schemas.errors import (
     RequestError,
     RunStateError,
     RunUnknownError,
+    StoreUnavailableError,
 )
 
+log = structlog.get_logger()
 ACTS: Final = (RETRY, DISCARD)
 MOST: Final = 50_000
 FASTEST: Final = 200
@@ -171,5 +175,13 @@ class Replays:
         except (RunStateError, RunUnknownError) as refused:
             if self.state(allowance.replay_id).state == "running":
                 self.rows.leave(allowance.replay_id, run_id, reason=str(refused))
+            return False
+        except StoreUnavailableError:
+            raise
+        except Exception as error:
+            kind = type(error).__name__
+            log.exception("replay.run_failed", run_id=str(run_id))
+            reason = f"Le programme a échoué ({kind}) : voyez ses lignes d'erreur."
+            self.rows.leave(allowance.replay_id, run_id, reason=reason)
             return False
         return True

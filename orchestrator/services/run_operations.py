@@ -362,10 +362,14 @@ def _number(steps: Sequence[Step], start: str, head: RunHead) -> int:
 
 
 def _code(at: Standing, to: str) -> str | None:
-    """Return the code that stays: why a run goes back, or was given up."""
-    if to == "compensating" and at.head.error_code == "undo_failed":
-        return at.ended_as or "undo_failed"
-    return at.head.error_code if to in {"failed", "compensating"} else None
+    """Return the code that stays: why a run goes back, or was given up.
+
+    What put it aside on its way back is no reason of its end.
+    """
+    code = at.head.error_code
+    if to == "compensating" and (code == "undo_failed" or (code == "recoveries" and at.is_undoing)):
+        return at.head.ends_as or at.ended_as
+    return code if to in {"failed", "compensating"} else None
 
 
 def _refuse_child(head: RunHead) -> None:

@@ -30,7 +30,8 @@ class Standing:
         head = self.head
         undone = any(row.name.endswith((UNDO, ":discard")) for row in head.log)
         is_cancelled = head.cancel_asked and not head.pivoted
-        return undone or is_cancelled or head.error_code == "undo_failed"
+        is_back = head.ends_as is not None or head.error_code == "undo_failed"
+        return undone or is_cancelled or is_back
 
     @property
     def current(self) -> str:

@@ -29,8 +29,9 @@ WITH p AS (UPDATE run SET status = 'waiting_signal', waiting_for = %(waiting_for
      o AS (INSERT INTO outbox(topic, key) SELECT 'wake', id FROM c)
 SELECT id FROM p"""
 _OF: Final = """
-SELECT c.id, c.key, c.status, c.error_code, s.seq, s.attempt, s.output
-  FROM (SELECT DISTINCT ON (key) id, key, status, error_code FROM run
+SELECT c.id, c.key, c.status, c.error_code, c.version, c.pivoted, s.seq, s.attempt, s.output,
+       ARRAY(SELECT name FROM step WHERE run_id = c.id AND outcome = 'ok') AS steps
+  FROM (SELECT DISTINCT ON (key) id, key, status, error_code, version, pivoted FROM run
          WHERE parent_id = %(parent)s AND starts_with(key, %(prefix)s) ORDER BY key, id DESC) c
   LEFT JOIN LATERAL (SELECT seq, attempt, output FROM step
                       WHERE run_id = c.id AND outcome = 'ok' AND output IS NOT NULL
@@ -76,6 +77,9 @@ def of(database: Database, parent_id: UUID, step: str, key: DataKey | None) -> S
             )
             if row["seq"]
             else None,
+            version=row["version"],
+            pivoted=row["pivoted"],
+            steps=frozenset(row["steps"]),
         )
         for row in rows
     ]

@@ -23,7 +23,7 @@ from schemas.errors import RunErasedError, RunKeyHeldError
 _LEASE: Final = f"interval '{int(LEASE.total_seconds())} s'"
 _HEAD: Final = """
 SELECT id, journey, version, status, step, seq, fence, error_code, waiting_for, wake_at, cancel_asked,
-       pivoted, parent_id, coalesce(effect_of, id) AS effect_of FROM run WHERE id = %s"""
+       pivoted, parent_id, coalesce(effect_of, id) AS effect_of, ends_as FROM run WHERE id = %s"""
 _LOG: Final = (
     "SELECT seq, attempt, name, outcome, cause FROM step WHERE run_id = %s ORDER BY seq, attempt"
 )

@@ -74,6 +74,8 @@ WITH late AS (SELECT id FROM run WHERE status IN ('ready', 'compensating') AND l
      u AS (UPDATE run r SET fence = fence + 1, recoveries = recoveries + 1,
              lease_until = parvis_now() + {_LEASE},
              status = CASE WHEN recoveries >= 5 THEN 'stuck' ELSE r.status END,
+             ends_as = CASE WHEN recoveries >= 5 AND r.status = 'compensating'
+                            THEN error_code ELSE ends_as END,
              error_code = CASE WHEN recoveries >= 5 THEN 'recoveries' ELSE error_code END
              FROM late WHERE r.id = late.id RETURNING r.id, r.status)
 INSERT INTO outbox(topic, key) SELECT 'wake', id FROM u WHERE status <> 'stuck'"""

@@ -94,6 +94,8 @@ WITH t AS (SELECT * FROM unnest({arrays}) AS t({names})),
              recoveries = CASE WHEN t.outcome IN ('ok', 'compensated') THEN 0 ELSE recoveries END,
              citizen_id = coalesce(t.citizen_id, run.citizen_id),
              pivoted = run.pivoted OR t.pivot,
+             ends_as = CASE WHEN run.status = 'compensating' AND t.goes_to = 'stuck'
+                            THEN run.error_code ELSE run.ends_as END,
              ended_at = CASE WHEN t.goes_to IN ('done', 'failed', 'compensated', 'cancelled')
                              THEN parvis_now() END
             FROM t WHERE run.id = t.id AND run.fence = t.fence

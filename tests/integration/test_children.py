@@ -91,6 +91,26 @@ def test_a_child_that_fails_is_a_result_and_undoes_nothing_of_its_brothers(groun
     assert ground.partner.effects["cancel_enrol"] == 0
 
 
+def test_a_child_that_did_nothing_outside_holds_its_parent_to_nothing(ground):
+    parent = journey(choose(), call("book"), each("museum"), wait())
+    ground.knows(parent, child(Local("look", lambda _c: Done())))
+    run_id = ground.start(parent)
+    assert statuses(ground, run_id) == {"museum": "done"}
+    assert not ground.run(run_id).pivoted
+    ground.runs.cancel(run_id, actor="cli:ana")
+    ground.go()
+    assert ground.state(run_id) == ("cancelled", None)
+    assert ground.partner.effects == {"book": 1, "cancel_book": 1}
+
+
+@pytest.mark.parametrize("deed", [call("enrol"), pivot("enrol")])
+def test_what_a_child_did_for_good_is_a_pivot_of_its_parent(ground, deed):
+    parent = journey(each("museum", "tennis"), wait())
+    ground.knows(parent, child(deed))
+    run_id = ground.start(parent)
+    assert ground.run(run_id).pivoted
+
+
 def test_no_items_are_no_children_and_the_run_goes_on(ground):
     parent = journey(each(), Local("last", lambda _c: Done()))
     ground.knows(parent, child())

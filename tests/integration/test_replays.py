@@ -1,5 +1,7 @@
 import time
+from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 
 import gevent
 import pytest
@@ -251,6 +253,38 @@ def test_runs_that_moved_since_the_plan_are_left_alone_and_reported(ward):
         "SELECT actor FROM step WHERE run_id = %s AND actor <> 'worker'", (moved,)
     )
     assert [row["actor"] for row in acts] == [ACTOR]
+
+
+def test_a_bug_about_one_run_stops_no_other_and_is_reported(ward):
+    first, *_ = ward.many(3)
+    replay_id = ward.begun()
+    retry = ward.acts.retry
+
+    def failing(run_id, **members):
+        if run_id == first:
+            raise KeyError("journey")
+        return retry(run_id, **members)
+
+    operations = SimpleNamespace(retry=failing)
+    assert replace(ward.replays, operations=operations).advance() == 2
+    state = ward.replays.state(replay_id)
+    assert (state.state, state.done, sum(state.skipped.values())) == ("done", 2, 1)
+    assert "KeyError" in next(iter(state.skipped))
+    assert ward.statuses() == {"stuck": 1, "ready": 2}
+
+
+def test_a_replay_whose_database_went_away_leaves_its_runs_to_the_next_second(ward):
+    ward.many(2)
+    replay_id = ward.begun()
+
+    def away(run_id, **members):
+        raise StoreUnavailableError
+
+    with pytest.raises(StoreUnavailableError):
+        replace(ward.replays, operations=SimpleNamespace(retry=away)).advance()
+    ward.next_second()
+    assert ward.replays.advance() == 2
+    assert ward.replays.state(replay_id).skipped == {}
 
 
 def test_a_replay_puts_away_what_can_be_and_says_what_cannot(ward):

@@ -6,6 +6,8 @@ from orchestrator.engine.journey import Done, End, IssueCode, Local, Wait
 from orchestrator.engine.runs import LEASE, MOVES
 from orchestrator.engine.world import ChosenLibrary
 from orchestrator.journeys.library_arrival import ARRIVAL
+from orchestrator.services.run_operations import RunOperations
+from orchestrator.store.operations import RunActTable
 from schemas import clock, ids
 from schemas.errors import (
     PartnerAlreadyDoneError,
@@ -185,6 +187,46 @@ def test_an_undo_that_is_refused_puts_the_run_aside_with_a_task(ground):
     assert ground.state(run_id) == ("cancelled", None)
     assert ground.one("SELECT closed_at FROM human_task")["closed_at"] is not None
     assert ground.partner.effects["cancel_second"] == 1
+
+
+def test_an_undo_put_aside_keeps_how_the_run_was_to_end(ground):
+    told = journey(choose(), call("first"), call("second"), call("third"), on_failure="undo")
+    ground.knows(told)
+    ground.partner.before["third"] = [refused]
+    ground.partner.before["cancel_second"] = [refused]
+    run_id = ground.start(told)
+    assert ground.state(run_id) == ("stuck", "undo_failed")
+    acts = RunOperations(
+        rows=RunActTable(ground.database, ground.vault, ground.notifier),
+        cancels=ground.runs,
+        versions=lambda: ground.journeys,
+    )
+    assert acts.retry(run_id, actor="cli:ana").status == "compensating"
+    ground.go()
+    assert ground.state(run_id) == ("compensated", "rejected")
+
+
+def test_a_run_whose_undos_killed_their_workers_goes_on_going_back_and_ends_as_it_was_to(ground):
+    told = ground.knows(journey(choose(), call("first"), wait()))
+    run_id = ground.start(told)
+    ground.database.run("UPDATE run SET wake_at = parvis_now() WHERE id = %s", (run_id,))
+    ground.partner.before["cancel_first"] = [raising(Killed())]
+    ground.runs.wake_due()
+    with pytest.raises(Killed):
+        ground.go()
+    ground.database.run(
+        "UPDATE run SET recoveries = 5, lease_until = parvis_now() - interval '1 s'"
+    )
+    assert ground.runs.sweep_late() == 0
+    assert ground.state(run_id) == ("stuck", "recoveries")
+    acts = RunOperations(
+        rows=RunActTable(ground.database, ground.vault, ground.notifier),
+        cancels=ground.runs,
+        versions=lambda: ground.journeys,
+    )
+    assert acts.retry(run_id, actor="cli:ana").status == "compensating"
+    ground.go()
+    assert ground.state(run_id) == ("compensated", "expired")
 
 
 def test_an_undo_that_nothing_here_can_do_any_more_is_never_silent(ground):

@@ -23,7 +23,10 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunHead:
-    """A run as an act finds it; ``effect_of`` is the run whose id its idempotency keys bear."""
+    """A run as an act finds it; ``effect_of`` is the run whose id its idempotency keys bear.
+
+    ``ends_as`` is the code it was going back with when it was put aside on its way.
+    """
 
     id: UUID
     journey: str
@@ -40,6 +43,7 @@ class RunHead:
     parent_id: UUID | None
     effect_of: UUID
     log: Sequence[LogLine]
+    ends_as: str | None = None
 
     def outcomes(self, name: str) -> list[str]:
         """Return what became of each row of that name, oldest first."""

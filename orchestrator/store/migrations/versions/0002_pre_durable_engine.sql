@@ -74,3 +74,18 @@ CREATE TABLE human_task(
 CREATE UNIQUE INDEX human_task_one_open ON human_task(run_id, step) WHERE closed_at IS NULL;
 CREATE INDEX human_task_open ON human_task(opened_at, id) WHERE closed_at IS NULL;
 CREATE INDEX human_task_by_run ON human_task(run_id);
+
+-- runs: why one goes back, kept while its undo is put aside; messages that came too late to be heard -
+-- ends_as: the code a run was going back with when a person had to look
+-- is_late: the message came while its run was put aside or went back; unheard, it gets a run of its own
+ALTER TABLE run ADD COLUMN ends_as text;
+ALTER TABLE signal ADD COLUMN is_late boolean NOT NULL DEFAULT false;
+CREATE INDEX signal_late ON signal(run_id) WHERE is_late AND consumed_by_seq IS NULL;
+
+-- systems with a limit of calls a second: the moment the next call is free, over all processes -------
+-- queue_at: the moment the next call that must wait is asked to come again
+CREATE TABLE pace(
+  profile text PRIMARY KEY,
+  rate int NOT NULL,
+  free_at timestamptz NOT NULL,
+  queue_at timestamptz NOT NULL) WITH (fillfactor = 50);
