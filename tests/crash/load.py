@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from mock_partners.senders import (
+    HubAnswer,
     HubClient,
     HubUnreachableError,
     Notice,
@@ -164,7 +165,7 @@ class Load:
         request = self._sender.event(event.document, now=datetime.now(UTC))
         begun, answer = time.monotonic(), None
         try:
-            answer = clients[random.choice(self._ready)].send(request)
+            answer = _whole(clients[random.choice(self._ready)].send(request))
         except HubUnreachableError:
             answer = None
         took = time.monotonic() - begun
@@ -184,6 +185,11 @@ class Load:
             wait = min(float(answer.headers["retry-after"]), 2.0)
         event.slow_until = time.monotonic() + wait
         self._waiting.put(event)
+
+
+def _whole(answer: HubAnswer) -> HubAnswer | None:
+    """Return an answer, or None when the line was cut within it: ``http.client`` may take its head for all."""
+    return answer if answer.headers.get("content-length") == str(len(answer.body)) else None
 
 
 def _is_ready(hub: str) -> bool:
