@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 
 import psycopg
 
@@ -91,7 +92,7 @@ def _questions(database: Database) -> Iterator[tuple[str, Callable[[], object]]]
         "unknown sender": RunFilter(partner="nobody"),
     }
     for label, narrowed in asked.items():
-        yield label, lambda narrowed=narrowed: rows.page(narrowed, size=50)
+        yield label, partial(rows.page, narrowed, size=50)
     first = rows.page(RunFilter(), size=50)
     deep = first.lines[-1].position
     for _ in range(20):

@@ -7,14 +7,14 @@ nor laying out the work is in it.
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol, runtime_checkable
 from uuid import uuid4
 
 import psycopg
-from kombu import Connection, Producer
+from kombu.connection import Connection
+from kombu.messaging import Producer
 
 from benchmarks.floor_work import EVENT, QUEUE_ARGUMENTS, TABLES
 from benchmarks.lab.accounts import Account, account, wait_for_quiet
@@ -172,6 +172,14 @@ class Engine(ABC):
             time.sleep(_LOOK_EVERY)
 
 
+@runtime_checkable
+class Pacer(Protocol):
+    """An engine that can be given one run after another."""
+
+    def pace(self, count: int, hertz: float) -> list[float]:
+        """Run one after another at a rate; returns milliseconds, the first tenth left out."""
+
+
 class TableEngine(Engine):
     """An engine that works on the floor's tables and takes its runs from a queue of its own."""
 
@@ -236,7 +244,7 @@ class TableEngine(Engine):
 
     def left(self) -> int:
         """Return how many rows are missing or not done."""
-        done = self.ask("SELECT count(*) FROM floor_run WHERE status = 'done'")[0]
+        done = int(self.ask("SELECT count(*) FROM floor_run WHERE status = 'done'")[0])
         return max(0, self._waited_for - done)
 
     def found(self, since: Any, count: int) -> tuple[float, float, float]:
@@ -284,14 +292,3 @@ class TableEngine(Engine):
     def _herd(self) -> Herd:
         log = self.ground.folder / f"{self.name}.log"
         return Herd(self.command, environment=self.environment(), log=log)
-
-
-def stopping(engines: Mapping[str, Engine]) -> Callable[[], None]:
-    """Return what ends every engine, whatever became of one."""
-
-    def stop() -> None:
-        for engine in engines.values():
-            with suppress(Exception):
-                engine.stop()
-
-    return stop

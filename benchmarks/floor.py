@@ -18,8 +18,9 @@ import gevent  # noqa: E402
 import psycopg  # noqa: E402
 from gevent.event import AsyncResult  # noqa: E402
 from gevent.queue import Queue  # noqa: E402
-from kombu import Connection, Consumer  # noqa: E402
-from kombu import Queue as BrokerQueue  # noqa: E402
+from kombu.connection import Connection  # noqa: E402
+from kombu.entity import Queue as BrokerQueue  # noqa: E402
+from kombu.messaging import Consumer  # noqa: E402
 
 from benchmarks.floor_work import (  # noqa: E402
     CALLS,

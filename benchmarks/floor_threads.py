@@ -10,7 +10,9 @@ from typing import Any
 
 import psycopg
 import requests
-from kombu import Connection, Consumer, Queue
+from kombu.connection import Connection
+from kombu.entity import Queue
+from kombu.messaging import Consumer
 from psycopg.types.json import Jsonb
 
 from benchmarks.floor_work import (

@@ -3,7 +3,7 @@
 The same work, one fifth for each partner, with all five healthy and then with the fifth hanging: at
 a fixed rate (how late are the healthy ones?) and from a backlog (how many a second of the healthy
 ones?). The partner's answer comes before the connector's own limit, so nothing but the share of
-each system keeps the others going. ``python -m benchmarks.hanging [--quick]``.
+each system keeps the others going. ``python -m benchmarks.hanging [--quick]``; about five minutes.
 Bars: the healthy ones keep 0.8 of their rate, their p99 stays under twice.
 """
 
@@ -19,6 +19,7 @@ from benchmarks.hub.engine import HubEngine
 from benchmarks.lab.accounts import wait_for_quiet
 from benchmarks.lab.figures import keep, middle, ratios
 from benchmarks.lab.ground import Ground, ground
+from benchmarks.lab.progress import Progress
 
 HANGS_MS: Final = 10_000
 JOURNEYS: Final = tuple(f"bench.{name}" for name in SYSTEMS)
@@ -46,20 +47,22 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seconds", type=float, default=0, help="of the fixed rate")
     parser.add_argument("--backlog", type=int, default=0)
     options = parser.parse_args(arguments)
-    seconds = options.seconds or (10 if options.quick else 30)
-    backlog = options.backlog or (2_000 if options.quick else 5_000)
+    seconds = options.seconds or (10 if options.quick else 15)
+    backlog = options.backlog or (2_000 if options.quick else 3_000)
+    progress, rounds = Progress(minutes=6), list[dict[str, Any]]()
     with ground() as place:
         hub = HubEngine(place, width=options.greenlets, read_timeout="30s")
-        hub.start()
         try:
+            hub.start()
             hub.warm(500)
-            rounds = [
-                _round(place, hub, options.hertz, seconds, backlog) for _ in range(options.rounds)
-            ]
+            progress.tell("warm")
+            for number in range(options.rounds):
+                rounds.append(_round(place, hub, options.hertz, seconds, backlog))
+                progress.tell(f"round {number + 1}/{options.rounds}", rounds[-1])
         finally:
             hub.stop()
     figures = _summary(rounds)
-    keep("hanging", {"figures": figures, "rounds": rounds})
+    keep("hanging", {"figures": figures, "rounds": rounds, "is_try": backlog < 2_000})
     print(json.dumps(figures))
     return 0
 
@@ -73,7 +76,6 @@ def _round(
             "flow": _flow(place, hub, delay, hertz=hertz, seconds=seconds),
             "backlog": _backlog(place, hub, delay, backlog),
         }
-        print(json.dumps({state: found[state]}), file=sys.stderr, flush=True)
     return found
 
 

@@ -3,34 +3,40 @@
 Every round runs every engine once, in another order; a ratio is that of one round, and told with
 its spread. All of them run the same three calls on the same servers, which this makes and takes
 away. ``python -m benchmarks.journeys [--quick] [--rounds 3] [--without NAME …] [--part NAME …]``;
-the last line is one JSON object.
+the last line is one JSON object. ``--quick`` keeps under ten minutes: what comes last has fewer
+runs when what came first took longer than it should.
 """
 
 import argparse
 import json
-import statistics
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from benchmarks.engines import Engine, Pass, stopping
+from benchmarks.engines import Engine, Pacer, Pass
 from benchmarks.hub.engine import HubEngine
+from benchmarks.journey_figures import told_of
 from benchmarks.lab.accounts import wait_for_quiet
-from benchmarks.lab.figures import keep, middle, percentile, ratios, table
+from benchmarks.lab.figures import keep
 from benchmarks.lab.ground import Ground, ground
 from benchmarks.lab.herd import EngineFailedError
+from benchmarks.lab.progress import Progress
 from benchmarks.peers.engines import peer
 
-PARTS: Final = ("fast", "slow", "idle")
+PARTS: Final = ("fast", "idle", "slow")
 HERTZ: Final = 20
-# engines that poll even when there is nothing to do are started for their own passes only
-KEPT: Final = ("hub", "floor", "camel", "threads")
-QUICK: Final = ("celery", "dbos")
-WHOLE: Final = (*QUICK, "dramatiq", "procrastinate")
+EMBEDDED: Final = "hub, no broker"
+# without the product or its floor there is no measure; any other engine may be missing
+NEEDED: Final = ("hub", "floor")
+RUNNING: Final = (*NEEDED, "camel", "threads")
+# these poll even when there is nothing to do: between their passes the kernel holds them
+HELD: Final = ("celery", "dbos")
+# and these lose their place when they are held: started for each pass anew
+STARTED_ANEW: Final = ("dramatiq", "procrastinate")
 # greenlets, consumers, threads: the best of each when it was tried
 WIDTHS: Final = {
     "hub": 64,
@@ -42,8 +48,12 @@ WIDTHS: Final = {
     "dramatiq": 8,
     "procrastinate": 8,
 }
+SLOW: Final = ("hub", "floor", "camel")
 SLOW_WIDTH: Final = 400
-WARMING: Final = {"camel": 12_000, "hub": 1_500, "floor": 1_500, "threads": 500}
+WARMING: Final = {"camel": 12_000, "hub": 1_500, "floor": 1_500, "threads": 250}
+# a virtual machine compiles last what it met last
+SLOW_WARMING: Final = {"hub": 800, "floor": 800, "camel": 2_400}
+FAILURES: Final = (EngineFailedError, OSError, subprocess.SubprocessError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,54 +64,61 @@ class Sizes:
     peers: int
     slow: int
     idle: int
-
+    minutes: float
+    slow_seconds: float
     scale: float = 1.0
 
-    def scaled(self, scale: float) -> "Sizes":
-        """Return sizes so many times as large."""
-        return Sizes(
-            fast=int(self.fast * scale),
-            peers=int(self.peers * scale),
-            slow=int(self.slow * scale),
-            idle=int(self.idle * scale),
-            scale=scale,
-        )
+    def of(self, name: str) -> int:
+        """Return the size of an engine's pass."""
+        known = {"threads": self.fast // 3}
+        count = known.get(name, self.fast if name in RUNNING else self.peers)
+        return self.scaled(count)
+
+    def of_slow(self, name: str, share: float) -> int:
+        """Return the size of a pass with slow partners, cut to a share of it."""
+        return self.scaled((self.slow // 2 if name == "camel" else self.slow) * share)
 
     def warming(self, name: str) -> int:
         """Return how many runs warm an engine up."""
-        return max(20, int(WARMING.get(name, self.peers // 5) * self.scale))
+        return self.scaled(WARMING.get(name, self.peers // 5))
 
-    def of(self, name: str) -> int:
-        """Return the size of an engine's fast pass."""
-        by_name = {"threads": self.fast // 3}
-        return by_name.get(name, self.fast if name in KEPT else self.peers)
+    def scaled(self, count: float) -> int:
+        """Return so many runs, or fewer for a try."""
+        return max(20, int(count * self.scale))
 
 
-SMALL: Final = Sizes(fast=3_000, peers=150, slow=4_000, idle=200)
-LARGE: Final = Sizes(fast=8_000, peers=400, slow=10_000, idle=600)
+SMALL: Final = Sizes(fast=2_400, peers=150, slow=3_200, idle=200, minutes=9, slow_seconds=150)
+LARGE: Final = Sizes(fast=8_000, peers=400, slow=10_000, idle=600, minutes=45, slow_seconds=420)
+Figures = dict[str, list[Pass]]
 
 
 def main(arguments: Sequence[str]) -> int:
     """Measure and print."""
     options = _options(arguments)
-    sizes = (SMALL if options.quick else LARGE).scaled(options.scale)
-    names = [n for n in (*KEPT, *(QUICK if options.quick else WHOLE)) if n not in options.without]
-    passes: dict[str, list[Pass]] = defaultdict(list)
-    slow: dict[str, list[Pass]] = defaultdict(list)
-    idle: dict[str, list[float]] = {}
+    chosen = SMALL if options.quick else LARGE
+    sizes = Sizes(**{**_members(chosen), "scale": options.scale})
+    every = (*RUNNING, *HELD, *(() if options.quick else STARTED_ANEW))
+    names = [name for name in every if name not in options.without]
+    progress = Progress(minutes=sizes.minutes)
     with ground() as place:
-        if "fast" in options.part:
-            _fast(place, names, sizes, options.rounds, passes)
-        if "slow" in options.part:
-            _slow(place, [n for n in names if n in {"hub", "floor", "camel"}], sizes, options, slow)
+        progress.tell("servers are up")
+        course = Course(place, sizes, progress, rounds=options.rounds)
+        if "fast" in options.part or "idle" in options.part:
+            course.fast(names, options.part)
         if "idle" in options.part:
-            idle = dict(_idle(place, names, sizes))
-    figures = {**summary(passes), **slow_summary(slow), **idle_summary(idle)}
-    _print_tables(passes, slow, idle)
-    told = {part: _told(found) for part, found in (("fast", passes), ("slow", slow))}
-    keep("journeys", {"figures": figures, "passes": told, "idle_ms": _idle_told(idle)})
-    print(json.dumps(figures))
+            course.idle_without_broker()
+        if "slow" in options.part:
+            course.slow([name for name in names if name in SLOW])
+    told = told_of(course.passes, course.slow_passes, course.idle, hertz=HERTZ)
+    print(f"\n{told.tables}\n")
+    kept = {**told.kept, "seconds": round(progress.seconds), "is_try": options.scale != 1.0}
+    keep("journeys", {"figures": told.figures, **kept})
+    print(json.dumps(told.figures))
     return 0
+
+
+def _members(sizes: Sizes) -> dict[str, float]:
+    return {name: getattr(sizes, name) for name in sizes.__slots__}
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -114,195 +131,136 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-# --- passes --------------------------------------------------------------------------------------
+class Course:
+    """The passes of one measure, in turns; what they gave is kept by engine."""
 
+    def __init__(self, place: Ground, sizes: Sizes, progress: Progress, *, rounds: int) -> None:
+        self._place = place
+        self._sizes = sizes
+        self._progress = progress
+        self._rounds = rounds
+        self.passes: Figures = defaultdict(list)
+        self.slow_passes: Figures = defaultdict(list)
+        self.idle: dict[str, list[float]] = {}
 
-def _fast(
-    place: Ground,
-    names: Sequence[str],
-    sizes: Sizes,
-    rounds: int,
-    passes: dict[str, list[Pass]],
-) -> None:
-    engines = dict(_made(place, names, WIDTHS, path="fast"))
-    with ExitStack() as stack:
-        stack.callback(stopping(engines))
-        for name, engine in engines.items():
-            if name in KEPT:
-                engine.start()
-                engine.warm(sizes.warming(name))
-        for number in range(rounds):
-            for name in _turned(list(engines), number):
+    def fast(self, names: Sequence[str], parts: Sequence[str]) -> None:
+        """Measure with partners that answer at once; then runs that come alone."""
+        with ExitStack() as stack:
+            engines = self._started(stack, names, WIDTHS, self._sizes.warming, path="fast")
+            if "fast" in parts:
+                self._in_turns(engines, "fast", self.passes, self._sizes.of)
+            if "idle" in parts:
+                for name in NEEDED:
+                    self._pace(name, engines[name])
+
+    def slow(self, names: Sequence[str]) -> None:
+        """Measure with partners that take 200 ms, as much of it as the time left allows."""
+        share = self._progress.share(self._sizes.slow_seconds, least=0.4)
+        widths = dict.fromkeys(names, SLOW_WIDTH)
+        with ExitStack() as stack:
+            warming = {name: self._sizes.scaled(SLOW_WARMING[name] * share) for name in names}
+            engines = self._started(stack, names, widths, warming.__getitem__, path="slow")
+            sizes = {name: self._sizes.of_slow(name, share) for name in names}
+            self._in_turns(engines, "slow", self.slow_passes, sizes.__getitem__)
+
+    def idle_without_broker(self) -> None:
+        """Measure runs that come alone when the worker reads the outbox itself."""
+        hub = HubEngine(self._place, width=WIDTHS["hub"], is_embedded=True)
+        with ExitStack() as stack:
+            stack.callback(hub.stop)
+            hub.start()
+            hub.warm(self._sizes.warming("hub") // 2)
+            self._pace(EMBEDDED, hub)
+
+    def _pace(self, name: str, engine: Engine) -> None:
+        assert isinstance(engine, Pacer)  # noqa: S101 - those that are needed all are
+        wait_for_quiet()
+        taken = engine.pace(self._sizes.scaled(self._sizes.idle), HERTZ)
+        self.idle[name] = taken
+        self._progress.tell(f"idle {name}: {len(taken)} runs")
+
+    def _started(
+        self,
+        stack: ExitStack,
+        names: Sequence[str],
+        widths: Mapping[str, int],
+        warming: Callable[[str], int],
+        *,
+        path: str,
+    ) -> dict[str, Engine]:
+        """Return the engines that this machine can run, warm; say which it cannot."""
+        found = {}
+        for name in names:
+            try:
+                engine = _made(name, self._place, width=widths[name], path=path)
+                stack.callback(_stopped, engine)
+                if name not in STARTED_ANEW:
+                    engine.start()
+                    engine.warm(warming(name))
+                if name in HELD:
+                    engine.herd.hold()
+            except FAILURES as error:
+                self._left_out(name, error)
+                continue
+            found[name] = engine
+            self._progress.tell(f"{path}: {name} is warm")
+        return found
+
+    def _in_turns(
+        self,
+        engines: dict[str, Engine],
+        part: str,
+        passes: Figures,
+        size_of: Callable[[str], int],
+    ) -> None:
+        for number in range(self._rounds):
+            for name in turned(list(engines), number):
                 try:
-                    passes[name].append(_one(engines[name], sizes.of(name), sizes))
-                except (EngineFailedError, subprocess.CalledProcessError) as error:
-                    if name in {"hub", "floor"}:
-                        raise
-                    engines.pop(name).stop()
-                    print(f"{name} is left out from here: {error}", file=sys.stderr, flush=True)
+                    done = self._one(engines[name], size_of(name))
+                except FAILURES as error:
+                    self._left_out(name, error)
+                    _stopped(engines.pop(name))
+                    continue
+                passes[name].append(done)
+                self._progress.tell(f"{part} {number + 1}/{self._rounds}", done.told())
 
-
-def _slow(
-    place: Ground,
-    names: Sequence[str],
-    sizes: Sizes,
-    options: argparse.Namespace,
-    passes: dict[str, list[Pass]],
-) -> None:
-    widths = dict.fromkeys(names, SLOW_WIDTH)
-    engines = dict(_made(place, names, widths, path="slow"))
-    with ExitStack() as stack:
-        stack.callback(stopping(engines))
-        for engine in engines.values():
+    def _one(self, engine: Engine, size: int) -> Pass:
+        """Measure one pass, and leave the engine as it was found."""
+        if engine.name in STARTED_ANEW:
             engine.start()
-            warming = 6 if engine.name == "camel" else 2  # what a virtual machine compiles last
-            engine.warm(int(warming * SLOW_WIDTH * sizes.scale))
-        for number in range(options.rounds):
-            for name in _turned(list(engines), number):
-                size = sizes.slow // 2 if name == "camel" else sizes.slow
-                passes[name].append(_one(engines[name], size, sizes))
-
-
-def _one(engine: Engine, size: int, sizes: Sizes) -> Pass:
-    """Measure one pass; an engine that is not kept is started for it and warmed."""
-    if engine.name in KEPT:
+            try:
+                engine.warm(self._sizes.warming(engine.name))
+                return engine.measure(size)
+            finally:
+                engine.stop()
         done = engine.measure(size)
-    else:
-        engine.start()
-        try:
-            engine.warm(sizes.warming(engine.name))
-            done = engine.measure(size)
-        finally:
-            engine.stop()
-    print(json.dumps(done.told()), file=sys.stderr, flush=True)
-    return done
+        if engine.name in HELD:
+            engine.herd.hold()
+        return done
+
+    def _left_out(self, name: str, error: Exception) -> None:
+        if name in NEEDED:
+            raise error
+        self._progress.tell(f"{name} is left out from here: {error}")
 
 
-def _idle(place: Ground, names: Sequence[str], sizes: Sizes) -> Iterator[tuple[str, list[float]]]:
-    """Yield the milliseconds of runs that come alone, 20 a second."""
-    contenders: dict[str, Any] = {"hub": HubEngine(place, width=WIDTHS["hub"])}
-    contenders["hub, no broker"] = HubEngine(place, width=WIDTHS["hub"], is_embedded=True)
-    contenders |= dict(_made(place, [n for n in names if n in {"floor", "camel"}], WIDTHS))
-    for name, engine in contenders.items():
-        try:
-            engine.start()
-            engine.warm(sizes.warming(engine.name) // 2)
-            wait_for_quiet()
-            yield name, engine.pace(sizes.idle, HERTZ)
-        finally:
-            engine.stop()
+def _made(name: str, place: Ground, *, width: int, path: str) -> Engine:
+    if name == "hub":
+        return HubEngine(place, width=width, path=path)
+    return peer(name, place, width=width, path=path)
 
 
-def _made(
-    place: Ground, names: Sequence[str], widths: Mapping[str, int], *, path: str = "fast"
-) -> Iterator[tuple[str, Engine]]:
-    """Yield the engines that this machine can run; say which it cannot."""
-    for name in names:
-        try:
-            if name == "hub":
-                yield name, HubEngine(place, width=widths[name], path=path)
-            else:
-                yield name, peer(name, place, width=widths[name], path=path)
-        except (OSError, subprocess.CalledProcessError) as error:
-            print(f"{name} is left out: {error}", file=sys.stderr, flush=True)
+def _stopped(engine: Engine) -> None:
+    """End an engine, whatever became of it."""
+    with suppress(*FAILURES):
+        engine.stop()
 
 
-def _turned(names: list[str], number: int) -> list[str]:
+def turned(names: list[str], number: int) -> Iterator[str]:
+    """Yield the names, from another one in every round."""
     start = number % len(names) if names else 0
-    return names[start:] + names[:start]
-
-
-# --- figures -------------------------------------------------------------------------------------
-
-
-def summary(passes: Mapping[str, Sequence[Pass]]) -> dict[str, Any]:
-    """Return the figures of the fast passes; a ratio is the product's rate over the other's."""
-    hub = passes.get("hub", [])
-    found: dict[str, Any] = {}
-    for name in ("camel", "floor", "threads", *WHOLE):
-        compared = _compared(hub, passes.get(name, []))
-        found[f"ratio_{name}"] = compared["median"]
-        found[f"spread_{name}"] = compared["spread"]
-    if hub:
-        found |= {
-            "rate": middle([one.per_second for one in hub], 0),
-            "cpu_ms": middle([one.cpu_ms for one in hub], 3),
-            "intake_cpu_ms": middle([one.extra["intake_cpu_ms"] for one in hub], 3),
-            "commits": middle([one.commits for one in hub], 3),
-            "wal_kb": middle([one.wal_kb for one in hub]),
-        }
-    floor = passes.get("floor", [])
-    cpu = ratios([one.cpu_ms for one in hub], [one.cpu_ms for one in floor])
-    return found | {"cpu_ratio_floor": cpu["median"]}
-
-
-def slow_summary(passes: Mapping[str, Sequence[Pass]]) -> dict[str, Any]:
-    """Return the figures with a partner that takes 200 ms."""
-    hub = passes.get("hub", [])
-    return {
-        "slow_rate": middle([one.per_second for one in hub], 0),
-        "slow_ratio_floor": _compared(hub, passes.get("floor", []))["median"],
-        "slow_ratio_camel": _compared(hub, passes.get("camel", []))["median"],
-    }
-
-
-def idle_summary(idle: Mapping[str, Sequence[float]]) -> dict[str, Any]:
-    """Return p50 and p99 of runs that come alone, with and without a broker."""
-    found: dict[str, Any] = {}
-    for name, label in (("hub", "idle"), ("hub, no broker", "idle_embedded")):
-        taken = idle.get(name, [])
-        found[f"{label}_p50_ms"] = round(statistics.median(taken), 2) if taken else None
-        found[f"{label}_p99_ms"] = round(percentile(taken, 0.99), 2) if taken else None
-    return found
-
-
-def _compared(ours: Sequence[Pass], theirs: Sequence[Pass]) -> dict[str, Any]:
-    return ratios([one.per_second for one in ours], [one.per_second for one in theirs])
-
-
-def _told(passes: Mapping[str, Sequence[Pass]]) -> dict[str, list[dict[str, Any]]]:
-    return {name: [one.told() for one in found] for name, found in passes.items()}
-
-
-def _idle_told(idle: Mapping[str, Sequence[float]]) -> dict[str, Any]:
-    return {
-        name: {
-            "count": len(taken),
-            "p50": round(statistics.median(taken), 2),
-            "p99": round(percentile(taken, 0.99), 2),
-        }
-        for name, taken in idle.items()
-        if taken
-    }
-
-
-def _print_tables(
-    passes: Mapping[str, Sequence[Pass]],
-    slow: Mapping[str, Sequence[Pass]],
-    idle: Mapping[str, Sequence[float]],
-) -> None:
-    for title, found in (("partner at once", passes), ("partner after 200 ms", slow)):
-        if found:
-            rows = [_row(name, ones, found.get("hub", [])) for name, ones in found.items() if ones]
-            print(f"\n{title}\n{table(rows)}")
-    if idle:
-        rows = [{"engine": name, **figures} for name, figures in _idle_told(idle).items()]
-        print(f"\none run at a time, {HERTZ} a second, milliseconds\n{table(rows)}")
-    print()
-
-
-def _row(name: str, ones: Sequence[Pass], hub: Sequence[Pass]) -> dict[str, Any]:
-    compared = _compared(hub, ones)
-    return {
-        "engine": name,
-        "runs/s": middle([one.per_second for one in ones], 0),
-        "p99 ms": middle([one.p99_ms for one in ones], 0),
-        "cpu ms": middle([one.cpu_ms for one in ones]),
-        "commits": middle([one.commits for one in ones]),
-        "wal kB": middle([one.wal_kb for one in ones]),
-        "hub is": compared["median"],
-        "spread": "–".join(f"{end:.2f}" for end in compared["spread"]),
-    }
+    yield from names[start:]
+    yield from names[:start]
 
 
 if __name__ == "__main__":

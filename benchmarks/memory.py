@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.lab.figures import keep
 from benchmarks.running_demo import RunningDemo, running_demo
 
 
@@ -22,7 +23,8 @@ def main(arguments: list[str]) -> int:
         found = memory_of(demo)
     rss, pss = (sum(each[kind] for each in found.values()) for kind in ("rss_mib", "pss_mib"))
     total = {"rss_mib": round(rss, 1), "pss_mib": round(pss, 1)}
-    print(json.dumps({**found, "total": total}, indent=2))
+    keep("demo-memory", {"figures": total, "processes": found})
+    print(json.dumps({**found, "total": total}))
     return 0
 
 

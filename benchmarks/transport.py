@@ -1,6 +1,6 @@
 """CPU of one POST through the connectors' HTTP transport, against plain http.client and requests.Session.
 
-Usage: ``python benchmarks/transport.py [--calls 2000] [--rounds 5]``. The partner is another process on
+Usage: ``python -m benchmarks.transport [--calls 2000] [--rounds 5]``. The partner is another process on
 the loopback, so only our side is counted. Figures are process CPU (user and system) per call, the best of
 the rounds, which alternate so that a busy machine disturbs all alike.
 """
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import requests
 
+from benchmarks.lab.figures import keep
 from connectors.kit.adapter import LeanAdapter, Outgoing, Timeouts
 from connectors.kit.addresses import Address
 from connectors.kit.http import Call, HttpProfile, PartnerHttp
@@ -26,6 +27,7 @@ from schemas import clock
 if TYPE_CHECKING:
     from schemas.receipts import Exchange
 
+KIT = "kit (recorded, judged)"
 BODY = {"surname": "Exemple", "firstname": "Camille", "library_id": "ALC", "category_id": "PREINS"}
 ANSWER = json.dumps({**BODY, "patron_id": 42}).encode()
 HEAD = (
@@ -98,7 +100,7 @@ def contenders(port: int) -> dict[str, Callable[[], object]]:
         "http.client": with_http_client,
         "requests.Session": with_session,
         "adapter alone": with_adapter,
-        "kit (recorded, judged)": with_kit,
+        KIT: with_kit,
     }
 
 
@@ -117,22 +119,29 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    for name, figure in measured(options.calls, options.rounds).items():
-        print(name, figure)
+    best = measured(options.calls, options.rounds)
+    plain, session = best["http.client"], best["requests.Session"]
+    for name, figure in best.items():
+        compared = f"{figure / plain:.2f} x http.client, {figure / session:.2f} x Session"
+        print(f"{name} {figure:.0f} us, {compared}")
+    kit = best[KIT]
+    figures = {
+        "kit_us": round(kit, 1),
+        "kit_to_http_client": round(kit / plain, 2),
+        "kit_to_session": round(kit / session, 2),
+    }
+    keep("transport", {"figures": figures, "is_try": options.calls < 2000})
+    print(json.dumps(figures))
 
 
-def measured(calls: int, rounds: int) -> dict[str, str]:
-    """Return each contender's best figure and its ratio to plain http.client."""
+def measured(calls: int, rounds: int) -> dict[str, float]:
+    """Return each contender's best figure, in microseconds of processor."""
     best: dict[str, float] = {}
     for _ in range(rounds):
-        for name in ("http.client", "requests.Session", "adapter alone", "kit (recorded, judged)"):
+        for name in ("http.client", "requests.Session", "adapter alone", KIT):
             figure = _alone(name, calls)
             best[name] = min(best.get(name, figure), figure)
-    plain, session = best["http.client"], best["requests.Session"]
-    return {
-        name: f"{figure:.0f} us, {figure / plain:.2f} x http.client, {figure / session:.2f} x Session"
-        for name, figure in best.items()
-    }
+    return best
 
 
 def _alone(name: str, calls: int) -> float:

@@ -13,6 +13,8 @@ from typing import Final
 
 import psycopg
 
+from benchmarks.lab.figures import IMPATIENT
+
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 BUSY_AT_MOST: Final = 0.12
 
@@ -87,7 +89,7 @@ def wait_for_quiet(*, tries: int = 12) -> float:
     ``PARVIS_BENCH_IMPATIENT=1`` looks once and goes on: for trying a measure out, not for figures.
     """
     share = 1.0
-    for _ in range(1 if os.environ.get("PARVIS_BENCH_IMPATIENT") else tries):
+    for _ in range(1 if os.environ.get(IMPATIENT) else tries):
         share = busy_share(1.0)
         if share <= BUSY_AT_MOST:
             break

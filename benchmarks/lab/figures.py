@@ -12,6 +12,8 @@ from typing import Any, Final
 
 ROOT: Final = Path(__file__).parents[2]
 RESULTS: Final = ROOT / "benchmarks" / "results"
+IMPATIENT: Final = "PARVIS_BENCH_IMPATIENT"
+"""Set, it lets a measure begin on a busy machine: for trying one out, not for figures."""
 
 
 def percentile(values: Iterable[float], share: float) -> float:
@@ -48,11 +50,17 @@ def machine() -> dict[str, Any]:
     }
 
 
-def keep(name: str, figures: Mapping[str, Any]) -> Path:
-    """Write a measure beside the others of its name and return the file."""
+def keep(name: str, told: Mapping[str, Any]) -> Path:
+    """Write a measure beside the others of its name and return the file.
+
+    One that was only tried out (``is_try``, or on a machine nobody waited for) says so: its figures
+    mean nothing and are never collected.
+    """
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
-    text = json.dumps({"measure": name, **machine(), **figures}, indent=2, ensure_ascii=False)
+    is_try = bool(told.get("is_try") or os.environ.get(IMPATIENT))
+    kept = {"measure": name, **machine(), **told, "is_try": is_try}
+    text = json.dumps(kept, indent=2, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8")
     return path
 

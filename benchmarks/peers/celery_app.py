@@ -3,7 +3,7 @@
 from typing import Any
 
 from celery import Celery, chain
-from kombu import Queue
+from kombu.entity import Queue
 
 from benchmarks.floor_work import CALLS, Work
 from benchmarks.peers import rows
@@ -26,6 +26,7 @@ app.conf.update(
     broker_native_delayed_delivery_queue_type="quorum",
     broker_transport_options={"confirm_publish": True},
     broker_connection_retry_on_startup=True,
+    broker_heartbeat=0,  # it is held between its passes
     worker_enable_remote_control=False,
     worker_send_task_events=False,
     worker_hijack_root_logger=False,

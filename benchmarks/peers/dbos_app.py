@@ -5,7 +5,6 @@ DBOS keeps rows and steps itself, so nothing of the floor's tables is written.
 
 import os
 import signal
-import sys
 import threading
 from typing import Any
 
@@ -55,7 +54,7 @@ def journey(event: dict[str, Any]) -> str:
 
 def opened(*, is_worker: bool) -> Any:
     """Launch DBOS and return its queue; only a worker takes from it."""
-    DBOS(config=CONFIGURATION)  # type: ignore[arg-type]
+    DBOS(config=CONFIGURATION)
     if not is_worker:
         DBOS.listen_queues([])
     DBOS.launch()
@@ -92,4 +91,4 @@ def work() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(work())
+    work()

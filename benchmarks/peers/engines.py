@@ -59,7 +59,7 @@ class Camel(TableEngine):
 class PythonPeer(TableEngine):
     """A peer in an environment of its own, fed by a process of that environment."""
 
-    arguments: tuple[str, ...]
+    arguments: tuple[str, ...] = ()
 
     @property
     def queue(self) -> str:
@@ -97,11 +97,10 @@ class Celery(PythonPeer):
     """A chain of three tasks, two processes of threads."""
 
     name = "celery"
-    arguments = ("-m", "celery", "-A", "benchmarks.peers.celery_app", "worker", "-P", "threads")
 
     def _herd(self) -> Herd:
         self.arguments = (
-            *Celery.arguments,
+            *("-m", "celery", "-A", "benchmarks.peers.celery_app", "worker", "-P", "threads"),
             *("-c", str(self.width), "-l", "ERROR"),
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
         )
