@@ -22,10 +22,13 @@ SELECT %(id)s, id, %(step)s, %(kind)s, %(question)s, %(decisions)s::text[], %(du
 ON CONFLICT (run_id, step) WHERE closed_at IS NULL DO UPDATE SET overdue_at =
   CASE WHEN human_task.due_at <= parvis_now() THEN parvis_now() ELSE human_task.overdue_at END
 RETURNING id"""
+# the run is locked before its task, as every other statement does
 _DECIDE: Final = f"""
-WITH t AS (UPDATE human_task SET closed_at = parvis_now(), decision = %(decision)s, decided_by = %(actor)s
-            WHERE id = %(id)s AND closed_at IS NULL AND %(decision)s = ANY(decisions)
-           RETURNING id, run_id, step),
+WITH l AS (SELECT r.id FROM run r WHERE r.id = (SELECT run_id FROM human_task WHERE id = %(id)s) FOR UPDATE),
+     t AS (UPDATE human_task h SET closed_at = parvis_now(), decision = %(decision)s, decided_by = %(actor)s
+            FROM l WHERE h.run_id = l.id AND h.id = %(id)s AND h.closed_at IS NULL
+              AND %(decision)s = ANY(h.decisions)
+           RETURNING h.id, h.run_id, h.step),
      g AS (INSERT INTO signal(id, run_id, name, dedup, decision)
            SELECT %(signal)s, run_id, 'decision:' || step, id::text, %(decision)s FROM t
            ON CONFLICT (run_id, dedup) DO NOTHING RETURNING run_id, name),

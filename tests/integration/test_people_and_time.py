@@ -1,15 +1,23 @@
 """Runs that wait: for a person's decision, for some time, for a signal that brings something."""
 
+from contextlib import closing
 from datetime import timedelta
+from threading import Thread
 
 import pytest
 
 from orchestrator.engine.journey import AskPerson, Decision, Done, End, Local, Pause, Require, Wait
+from orchestrator.store import tasks
+from orchestrator.store.connections import Database
 from schemas import ids
 from schemas.errors import PartnerUnavailableError
 from tests.fakes.running import LONG, PURPOSE, Ground, call, choose, journey, raising
+from tests.plugins.hub import until
 
 pytestmark = pytest.mark.postgres
+_LOCKED = """
+SELECT count(*) AS n FROM pg_stat_activity
+ WHERE datname = current_database() AND wait_event_type = 'Lock'"""
 
 
 @pytest.fixture
@@ -55,6 +63,26 @@ def test_only_the_first_answer_counts_and_only_one_that_was_offered(ground):
     assert ground.runs.decide(opened["id"], "accept", actor="cli:ana")
     assert not ground.runs.decide(opened["id"], "refuse", actor="cli:bob")
     assert task(ground)["decision"] == "accept"
+
+
+def test_an_answer_and_a_cancel_that_meet_wait_for_each_other_and_the_first_holds(ground):
+    run_id = ground.start(ground.knows(journey(ask())))
+    opened, answers = task(ground), []
+
+    def answer():
+        with closing(Database(ground.database.url)) as own:  # as another process has
+            answers.append(tasks.decide(own, opened["id"], "accept", actor="cli:ana"))
+
+    answering = Thread(target=answer)
+    with ground.database.transaction() as cancel:
+        cancel.execute("SELECT FROM run WHERE id = %s FOR UPDATE", (run_id,))
+        answering.start()
+        until(lambda: ground.one(_LOCKED)["n"] == 1, "nobody waits for the run")
+        cancel.execute("UPDATE human_task SET closed_at = parvis_now(), decision = 'cancel'")
+    answering.join(20)
+
+    assert answers == [False]
+    assert task(ground)["decision"] == "cancel"
 
 
 def test_a_refusal_may_end_the_run_and_take_back_what_was_done(ground):
