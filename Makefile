@@ -76,28 +76,28 @@ unit: $(VENV)/.dev.stamp  ## tests without servers, on all cores
 remarks: $(VENV)/.dev.stamp  ## functions that deserve a second look (fails nothing)
 	@$(RUN) -m ruff check --select C901,PLR09 --exit-zero $(PRODUCT)
 
-bench: $(VENV)/.dev.stamp  ## every measure, one after the other (QUICK=1: small ones)
-	@$(RUN) tools/machine.py
-	@exec $(RUN) -m benchmarks $(if $(QUICK),--quick) $(ARGS)
+bench: $(VENV)/.dev.stamp  ## every measure and one table, half an hour (QUICK=1: small; WHOLE=1: hours, 10 M runs)
+	@$(RUN) tools/machine.py bench
+	@exec $(RUN) -m benchmarks $(if $(QUICK),--quick) $(if $(WHOLE),--whole) $(ARGS)
 
 bench-journeys: $(VENV)/.dev.stamp  ## journeys a second beside other engines (QUICK=1: under 10 minutes)
-	@$(RUN) tools/machine.py
+	@$(RUN) tools/machine.py bench
 	@exec $(RUN) -m benchmarks.journeys $(if $(QUICK),--quick) $(ARGS)
 
 bench-relay: $(VENV)/.dev.stamp  ## wakes a second to RabbitMQ, and how soon one arrives
-	@$(RUN) tools/machine.py
+	@$(RUN) tools/machine.py bench
 	@exec $(RUN) -m benchmarks.relay $(if $(QUICK),--quick) $(ARGS)
 
-bench-growth: $(VENV)/.dev.stamp  ## the same rate with a past (ARGS=--whole: ten million runs)
-	@$(RUN) tools/machine.py
-	@exec $(RUN) -m benchmarks.growth $(ARGS)
+bench-growth: $(VENV)/.dev.stamp  ## the same rate with a past of 1 M runs (WHOLE=1: 10 M)
+	@$(RUN) tools/machine.py bench
+	@exec $(RUN) -m benchmarks.growth $(if $(WHOLE),--whole) $(ARGS)
 
 bench-memory: $(VENV)/.dev.stamp  ## memory of a worker, and of a run in flight
-	@$(RUN) tools/machine.py
+	@$(RUN) tools/machine.py bench
 	@exec $(RUN) -m benchmarks.worker_memory $(if $(QUICK),--quick) $(ARGS)
 
 bench-hanging: $(VENV)/.dev.stamp  ## one of five partners hangs: what the others feel
-	@$(RUN) tools/machine.py
+	@$(RUN) tools/machine.py bench
 	@exec $(RUN) -m benchmarks.hanging $(if $(QUICK),--quick) $(ARGS)
 
 campaign: $(VENV)/.dev.stamp  ## the long reliability runs, nothing skipped

@@ -1,32 +1,39 @@
-"""Bring what the tests need from the machine: as root on Debian by apt-get, otherwise say how.
+"""Bring what tests or measures need from the machine: as root on Debian by apt-get, otherwise say how.
 
 The tests decide themselves what is missing (tests/plugins/requirements.py); this only spares root the typing.
-Standard library only.
+``machine.py bench`` brings what the measures need: PostgreSQL is not among it, they run the one of the
+virtual environment. Standard library only.
 """
 
 import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
-    """One thing tests want from the system, and where it shows when it is there."""
+    """One thing wanted from the system, and where it shows when it is there."""
 
     title: str
     package: str
-    variable: str
     programs: tuple[str, ...]
+    variable: str = ""
 
     def is_met(self) -> bool:
         """Tell whether a variable names it or the machine has it."""
-        named = os.environ.get(self.variable)
+        named = os.environ.get(self.variable) if self.variable else None
         return bool(named) or any(shutil.which(program) for program in self.programs)
 
 
+RABBITMQ = Need(
+    title="RabbitMQ",
+    package="rabbitmq-server",
+    variable="PARVIS_TEST_RABBITMQ",
+    programs=("/usr/lib/rabbitmq/bin/rabbitmq-server",),
+)
 NEEDS = (
     Need(
         title="Chromium",
@@ -40,26 +47,33 @@ NEEDS = (
         variable="PARVIS_TEST_POSTGRESQL_15",
         programs=("/usr/lib/postgresql/15/bin/postgres",),
     ),
-    Need(
-        title="RabbitMQ",
-        package="rabbitmq-server",
-        variable="PARVIS_TEST_RABBITMQ",
-        programs=("/usr/lib/rabbitmq/bin/rabbitmq-server",),
-    ),
+    RABBITMQ,
 )
+# the last two build and run one of the engines the product is measured beside
+BENCH_NEEDS = (
+    replace(RABBITMQ, variable=""),
+    Need(title="Java (JDK)", package="default-jdk-headless", programs=("javac",)),
+    Need(title="Maven", package="maven", programs=("mvn",)),
+)
+WITHOUT = {
+    "tests": "les tests concernés seront sautés",
+    "bench": "sans RabbitMQ rien n'est mesuré, sans les autres Camel est laissé de côté",
+}
 
 
-def main(needs: tuple[Need, ...] = NEEDS) -> int:
+def main(needs: tuple[Need, ...] = NEEDS, use: str = "tests") -> int:
     """Install what is missing when we may; returns the exit status."""
     missing = [need for need in needs if not need.is_met()]
     if not missing:
         return 0
     titles = ", ".join(need.title for need in missing)
+    packages = [need.package for need in missing]
     if os.geteuid() != 0 or not shutil.which("apt-get"):
-        print(f"Absents de cette machine : {titles} ; les tests concernés seront sautés.")
+        print(f"Absents de cette machine : {titles} ; {WITHOUT[use]}.")
+        print(f"Sous Debian : sudo apt-get install --no-install-recommends {' '.join(packages)}")
         return 0
     print(f"Installation de {titles} (apt-get) …", flush=True)
-    return _install([need.package for need in missing])
+    return _install(packages)
 
 
 def _install(packages: list[str]) -> int:
@@ -92,4 +106,4 @@ def _apt(*arguments: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(BENCH_NEEDS, "bench") if sys.argv[1:] == ["bench"] else main())

@@ -21,7 +21,26 @@ def test_an_ordinary_user_is_told_and_goes_on(monkeypatch, capsys):
     monkeypatch.setattr(machine.os, "geteuid", lambda: 1000)
 
     assert machine.main((NOTHING,)) == 0
-    assert "Rien" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "Rien" in told
+    assert "apt-get install --no-install-recommends rien" in told
+
+
+def test_who_measures_is_told_what_goes_without(monkeypatch, capsys):
+    monkeypatch.setattr(machine.os, "geteuid", lambda: 1000)
+
+    assert machine.main((NOTHING,), "bench") == 0
+    assert "Camel est laissé de côté" in capsys.readouterr().out
+
+
+def test_root_installs_the_packages_that_are_missing_and_no_other(monkeypatch):
+    asked = []
+    monkeypatch.setattr(machine.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(machine.shutil, "which", lambda name: "/bin/sh" if name != "mvn" else None)
+    monkeypatch.setattr(machine, "_install", lambda packages: asked.extend(packages) or 0)
+
+    assert machine.main(machine.BENCH_NEEDS, "bench") == 0
+    assert asked == ["maven"]
 
 
 def test_a_whole_machine_is_left_alone(capsys):
