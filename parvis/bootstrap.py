@@ -24,6 +24,7 @@ from orchestrator.engine.faults import FaultPoint, no_faults
 from orchestrator.runtime.bulkhead import Bulkhead
 from orchestrator.runtime.executor import Executor
 from orchestrator.runtime.gateway import Gateway
+from orchestrator.runtime.pacing import Pacer
 from orchestrator.runtime.periodic import Beat, Periodic
 from orchestrator.runtime.probes import Probes
 from orchestrator.runtime.relay import Relay
@@ -57,6 +58,7 @@ from orchestrator.store.locks import TIMERS, AdvisoryLock
 from orchestrator.store.notifier import Notifier
 from orchestrator.store.offer import OfferRowsReader
 from orchestrator.store.outbox import DeadWakeRows, Outbox
+from orchestrator.store.pacing import PaceRows
 from orchestrator.store.partitions import make_ahead
 from orchestrator.store.runs import RunStore
 from orchestrator.store.secrets import SecretRows
@@ -216,7 +218,13 @@ class Hub:
     def gateway(self) -> Gateway:
         """The door to the systems."""
         bulkhead = Bulkhead(self.settings.greenlets)
-        return Gateway(secrets=self.secrets, breakers=self.breakers, bulkhead=bulkhead)
+        pacer = Pacer(paces=PaceRows(self.database), limit=self.system_policies.limit)
+        return Gateway(
+            secrets=self.secrets,
+            breakers=self.breakers,
+            bulkhead=bulkhead,
+            wait_turn=pacer.wait_turn,
+        )
 
     @cached_property
     def system_policies(self) -> SystemPolicies:

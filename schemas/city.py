@@ -121,7 +121,7 @@ class Placement:
 class SystemPolicy:
     """How patient the hub is with one system; ``operations`` names the exceptions.
 
-    ``max_rps`` is how many waiting runs a second the system gets when it comes back.
+    ``max_rps`` is how many calls a second it gets at most, from all processes together.
     """
 
     retry: str | None = None

@@ -121,7 +121,7 @@ class PartnerThrottledError(PartnerUnavailableError):
 
 
 class PartnerBusyError(PartnerThrottledError):
-    """We already hold our whole share of calls to the system: nothing was sent."""
+    """The system has our whole share of calls, or all it takes a second: nothing was sent."""
 
 
 class PartnerAwaitedError(PartnerUnavailableError):

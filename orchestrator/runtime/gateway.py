@@ -29,6 +29,10 @@ from schemas.errors import (
 )
 from schemas.receipts import Exchange, ProbeLevel, ProbeResult, Receipt
 
+def no_limit(_profile: str, _operation: str) -> None:
+    """Let every call pass at once: what a gateway does that nobody gave a pace."""
+
+
 _ANSWERED: Final = (PartnerRejectedError, PartnerAlreadyDoneError)
 """Errors that say the system is well: it read one message and said no, or that it knew it."""
 
@@ -79,12 +83,14 @@ class Gateway:
         secrets: Secrets,
         breakers: Breakers,
         bulkhead: Bulkhead,
+        wait_turn: Callable[[str, str], None] = no_limit,
         opening: Callable[..., Profile] = open_profile,
         pace: Pace = STEADY,
     ) -> None:
         self._secrets = secrets
         self._breakers = breakers
         self._bulkhead = bulkhead
+        self._wait_turn = wait_turn
         self._opening = opening
         self._pace = pace
         self._profiles: dict[str, tuple[str, Profile]] = {}
@@ -99,7 +105,7 @@ class Gateway:
 
         Raises:
             PartnerError: as the kit reads the answer; PartnerBusyError when the system already
-                holds its share of greenlets, PartnerAwaitedError while its breaker is open or it
+                holds its share of greenlets or takes no more calls now, PartnerAwaitedError while its breaker is open or it
                 asked for a pause: nothing was sent then.
         """
         standing = self._breakers.standing(service.profile)
@@ -207,6 +213,7 @@ class Gateway:
 
     def _asked(self, service: ServiceRef, command: Command, log_to: list[Exchange]) -> Receipt:
         with self._bulkhead.room(service.profile, command.operation):
+            self._wait_turn(service.profile, command.operation)
             receipt = self._opened(service).call(command.operation, command, log_to)
         if not isinstance(receipt, Receipt):
             detail = "The operation gave no receipt."

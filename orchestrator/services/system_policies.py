@@ -1,4 +1,4 @@
-"""How patient we are with each system, and how many runs it gets at once when it comes back.
+"""How patient we are with each system, and how many calls a second it gets.
 
 Read once per configuration revision: the hub's policy, a system's own, an operation's own.
 """
@@ -41,8 +41,12 @@ class SystemPolicies:
 
     def most_per_second(self, profile: str) -> int:
         """Return how many waiting runs a system may be given per second."""
+        return self.limit(profile) or RAMP_MOST
+
+    def limit(self, profile: str) -> int | None:
+        """Return how many calls a second a system takes; None when nobody said."""
         own = (self._offer.current().policies.get("profiles") or {}).get(profile) or {}
-        return int(own.get("max_rps") or RAMP_MOST)
+        return own.get("max_rps")
 
 
 def cascade_of(policies: Mapping[str, Any]) -> Cascade:
