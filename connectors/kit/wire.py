@@ -73,7 +73,9 @@ class WireResponse(http.client.HTTPResponse):
             line = self.fp.readline(LINE_CAP + 1)
             if len(line) > LINE_CAP:
                 raise http.client.LineTooLong("header line")
-            if line in {b"\r\n", b"\n", b""}:
+            if not line.endswith(b"\n"):  # cut within the head: what follows it is not known
+                raise http.client.IncompleteRead(line)
+            if line in {b"\r\n", b"\n"}:
                 return fields
             name, colon, value = line.decode("latin-1").partition(":")
             if not colon or name != name.strip() or not name:

@@ -157,6 +157,29 @@ def test_garbage_instead_of_an_answer_is_an_unknown_outcome(face, raw):
         assert log[-1].outcome == "cut"
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 201",
+        b"HTTP/1.1 201 Created\r\n",
+        b"HTTP/1.1 201 Created\r\nContent-Length: 1",
+        b"HTTP/1.1 201 Created\r\nContent-Length: 12\r\n",
+    ],
+    ids=range(4),
+)
+def test_an_answer_cut_within_its_head_is_an_unknown_outcome(face, head):
+    def script(_connection, _request):
+        server.open[-1].sendall(head)
+        return CLOSE
+
+    with RawServer(script).running() as server:
+        log = []
+        with pytest.raises(PartnerUnavailableError) as raised:
+            face(server, log=log).post("/x", json={})
+        assert raised.value.outcome_unknown
+        assert log[-1].outcome == "cut"
+
+
 def test_an_answer_without_a_length_ends_with_its_connection(face):
     raw = b'HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n{"ok": true}'
 
