@@ -62,7 +62,7 @@ def divergence(log: RunLog, journey: Journey | None) -> Divergence | None:
         expected = names[position] if position < len(names) else None
         if row.name != expected:
             return _divergence(log, position, row.name, expected)
-        position += row.outcome in ADVANCING
+        position += _is_step_done(row)
     return _at_its_place(log, position, names)
 
 
@@ -83,6 +83,11 @@ def _is_forward(row: LogRow) -> bool:
     if row.name == OWN_ROW or row.name.endswith(UNDO):
         return False
     return row.actor in _WORKERS or row.outcome in ADVANCING
+
+
+def _is_step_done(row: LogRow) -> bool:
+    """Tell whether a row carries the run to its next step; an ``ok`` with a cause ends the journey."""
+    return row.outcome == "skipped" or (row.outcome == "ok" and row.cause is None)
 
 
 def _at_its_place(log: RunLog, position: int, names: list[str]) -> Divergence | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from orchestrator.engine.journey import PIVOT, Journey, Step
+from orchestrator.engine.journey import PIVOT, Call, ForEach, Journey, StartJourney, Step
 from orchestrator.services.ports.versions import RunAt, VersionMove, VersionRows
 from schemas.errors import JourneyUnknownError, VersionMoveError
 
@@ -39,13 +39,15 @@ def moved_to(cause: str | None) -> int | None:
 class Place:
     """Where a position leads: steps done there, and what a person should know before.
 
-    ``fault`` says why no run can be moved from here.
+    ``fault`` says why no run can be moved from here; ``is_forgotten``, that the new version knows
+    nothing of a try of ``before`` that may have got through.
     """
 
     before: str
     after: str | None
     step: int
     is_same: bool
+    is_forgotten: bool = False
     never_done: tuple[str, ...] = ()
     fault: str | None = None
 
@@ -163,9 +165,18 @@ def _place(old: Journey, new: Journey, done: int, names: Mapping[str, str]) -> P
         after=target,
         step=at,
         is_same=before == new.steps[at],
+        is_forgotten=_is_forgotten(before, new.steps[at]),
         never_done=tuple(step.name for step in new.steps[:at] if step.name not in was_done),
         fault=_twice(new, at, was_done) or _not_undone(old.steps[:done], new.steps[:at]),
     )
+
+
+def _is_forgotten(before: Step, after: Step) -> bool:
+    """Tell whether what a step may have done is neither recognised nor undone by another one."""
+    if not isinstance(before, Call | ForEach | StartJourney):
+        return False
+    told = [(type(step), step.name, getattr(step, "undo", None)) for step in (before, after)]
+    return told[0] != told[1]
 
 
 def _twice(new: Journey, at: int, was_done: set[str]) -> str | None:
@@ -186,6 +197,8 @@ def _not_undone(done: Sequence[Step], known: Sequence[Step]) -> str | None:
 def _fault(run: RunAt, place: Place) -> str | None:
     if run.status not in _MOVABLE:
         return _WHY_NOT.get(run.status, f"son état est {run.status}")
+    if place.is_forgotten and (run.error_code == "recoveries" or place.before in run.doubts):
+        return f"« {place.before} » a peut-être déjà agi : relancez, passez ou écartez d'abord"
     if place.is_same or run.status == "stuck":
         return None
     if run.status == "waiting_human":

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from orchestrator.engine.runs import LEASE
+from orchestrator.engine.runs import IN_DOUBT, LEASE
 from orchestrator.services.ports.versions import LogRow, RunAt, RunLog, UnderWay, VersionMove
 from orchestrator.store.connections import Database
 from orchestrator.store.notifier import Notifier
@@ -17,7 +17,10 @@ _UNDER_WAY: Final = """
 SELECT journey, version, status, count(*) AS total FROM run WHERE ended_at IS NULL
  GROUP BY journey, version, status ORDER BY journey, version, status"""
 _AT: Final = f"""
-SELECT {_COLUMNS} FROM run
+SELECT {_COLUMNS}, error_code,
+       ARRAY(SELECT name FROM step WHERE run_id = run.id
+              AND (outcome = 'unknown' OR cause = '{IN_DOUBT}' OR error ->> 'class' = 'RunError')) AS doubts
+  FROM run
  WHERE ended_at IS NULL AND journey = %s AND version = %s AND (%s::uuid IS NULL OR id > %s)
  ORDER BY id LIMIT %s"""
 # a run in a worker's hands is never moved: the step that just succeeded would not be logged

@@ -189,7 +189,9 @@ def _bare(row: LogRow) -> LogRow:
     """Return a row without what may name somebody: who did it, and what they said of it."""
     is_move, is_ours = moved_to(row.cause) is not None, row.actor in {None, "worker"}
     return replace(
-        row, cause=row.cause if is_move else None, actor=row.actor if is_ours else "person"
+        row,
+        cause=row.cause if is_move or is_ours else None,
+        actor=row.actor if is_ours else "person",
     )
 
 

@@ -263,3 +263,23 @@ def test_a_migration_nobody_can_mean_is_refused(hub_environment, parvis, arrived
     assert code == 2
     assert "--map ne convient pas : écrivez ancienne=nouvelle" in err
     assert database.one("SELECT version, fence FROM run") == {"version": 1, "fence": 0}
+
+
+def test_the_steps_that_may_have_acted_are_told_with_a_run(versions, run, database):
+    run_id = run("stuck")
+    for seq, (name, outcome, cause, kind) in enumerate(
+        (
+            ("sure", "error", None, "PartnerRejectedError"),
+            ("lost", "unknown", None, "PartnerUnavailableError"),
+            ("repeated", "error", "in_doubt", "PartnerRejectedError"),
+            ("children", "error", None, "RunError"),
+        ),
+        2,
+    ):
+        database.run(
+            "INSERT INTO step(run_id, seq, name, outcome, cause, error, started_at, ended_at)"
+            " VALUES (%s, %s, %s, %s, %s, jsonb_build_object('class', %s::text), parvis_now(), parvis_now())",
+            (run_id, seq, name, outcome, cause, kind),
+        )
+    (found,) = versions.runs_at("j", 1, after=None, most=9)
+    assert sorted(found.doubts) == ["children", "lost", "repeated"]

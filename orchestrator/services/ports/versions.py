@@ -19,7 +19,11 @@ class UnderWay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunAt:
-    """Where a run under way stands; ``step`` counts the steps it has done."""
+    """Where a run under way stands; ``step`` counts the steps it has done.
+
+    ``doubts`` names the steps that may have done something without being done: a call of unknown
+    outcome, children of which some ended well.
+    """
 
     id: UUID
     journey: str
@@ -29,6 +33,8 @@ class RunAt:
     seq: int
     fence: int
     open_children: int
+    error_code: str | None = None
+    doubts: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,6 +56,12 @@ def test_a_log_of_this_definition_fits(rows):
     assert divergence(log(*rows), journey("a", "b", "c")) is None
 
 
+def test_a_run_whose_undo_failed_after_its_journey_ended_it_stands_at_the_step_that_did():
+    rows = [row("a"), row("b", cause="refused"), row("a:undo", "error")]
+
+    assert divergence(log(*rows, step=1, status="stuck"), journey("a", "b", "c")) is None
+
+
 def test_a_definition_changed_under_its_version_is_found_where_it_parts():
     """The journey once was a, b, c: somebody put a step in front of b without a new version."""
     old = [

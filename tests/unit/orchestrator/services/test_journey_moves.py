@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.engine.journey import Call, Done, End, Journey, Local, Wait
+from orchestrator.engine.journey import Call, Done, End, ForEach, Journey, Local, Wait
 from orchestrator.services.journey_moves import PAGE, JourneyMoves, Wanted, moved_cause, moved_to
 from orchestrator.services.ports.versions import RunAt
 from schemas import ids
@@ -130,6 +130,38 @@ def test_a_run_that_cannot_be_moved_now_stays_with_its_reason(run, said):
 
     assert said in done.stayed[0].fault
     assert rows.moves == []
+
+
+@pytest.mark.parametrize(
+    ("step", "doubt"),
+    [
+        (BOOK, {"doubts": ["book"]}),
+        (BOOK, {"error_code": "recoveries"}),
+        (ForEach("enrol", nothing, "k", all_or_nothing=True), {"doubts": ["enrol"]}),
+    ],
+)
+def test_a_run_that_may_have_acted_is_not_sent_to_a_step_that_knows_nothing_of_it(step, doubt):
+    chosen, other = local("library"), replace(BOOK, operation="book_online")
+    known = journey(1, chosen, step), journey(2, chosen, other)
+    doubtful, sure = run_at(1, "stuck", **doubt), run_at(1, "stuck", error_code="rejected")
+    rows = Rows(doubtful, sure)
+
+    done = moves(rows, *known).move(wanted(names={step.name: "book_online"}), actor="x")
+
+    assert [move.run for move in rows.moves] == [sure]
+    assert f"« {step.name} » a peut-être déjà agi" in done.stayed[0].fault
+
+
+def test_a_run_that_may_have_acted_goes_to_the_same_call_there():
+    chosen, later = local("library"), replace(BOOK, purpose="other")
+    rows = Rows(run_at(1, "stuck", doubts=["book"]))
+
+    assert (
+        moves(rows, journey(1, chosen, BOOK), journey(2, chosen, later))
+        .move(wanted(), actor="x")
+        .moved
+        == 1
+    )
 
 
 def test_a_question_that_stays_the_same_moves_with_its_run():
