@@ -56,7 +56,7 @@ class Consumer:
         self._accepted: list[int] = []
         self._rejected: deque[tuple[int, bool]] = deque()
         self._wants_more = self._is_consuming = True
-        self._is_leaving = False
+        self._is_leaving = self._was_cancelled = False
         with link.speaking():
             self._channel = link.channel()
             self._channel.basic_qos(0, prefetch, False)  # noqa: FBT003 - per consumer, never global
@@ -67,6 +67,11 @@ class Consumer:
     def is_alive(self) -> bool:
         """Whether messages can still come."""
         return not self._greenlet.dead and not self._is_leaving
+
+    @property
+    def lost_its_queue(self) -> bool:
+        """Whether the broker ended it because the queue is gone, and what was in it too."""
+        return self._was_cancelled
 
     def accept(self, tag: int) -> None:
         """Say that a message was seen to; in any order."""
@@ -189,6 +194,7 @@ class Consumer:
 
     def _cancelled(self, _tag: str) -> None:
         """The queue was deleted, or the broker lost patience: begin anew."""
+        self._was_cancelled = True
         raise BrokerUnavailableError("The broker cancelled the consumer.")
 
 

@@ -3,7 +3,8 @@
 A message is acknowledged when its run parked or ended. What a dead worker held is delivered to another
 one within milliseconds; that, and nothing else, is what "redelivered" tells. While PostgreSQL is away no
 more is asked of the broker and nothing is sent back to it: a message sent round in circles would be
-among the dead within seconds.
+among the dead within seconds. When the queue itself is gone, what it had delivered to us comes to nobody
+else: we serve it.
 """
 
 from collections import deque
@@ -25,6 +26,9 @@ from schemas.errors import BrokerRefusedError, BrokerUnavailableError
 log = structlog.get_logger()
 _LEAST_AHEAD, _MOST_AHEAD = 10, 400
 _ASK_SECONDS: Final = 0.5
+_KEPT_SECONDS: Final = (
+    30.0  # well within a lease: afterwards the sweeper may have given it to others
+)
 
 
 def prefetch_for(greenlets: int) -> int:
@@ -46,7 +50,7 @@ class BrokerWaker:
         self._handed: dict[int, Wake] = {}
         self._returned: list[Wake] = []
         self._was_away = False
-        self._asked_at = float("-inf")
+        self._asked_at = self._lost_at = float("-inf")
         self._is_draining = False
         self._stirred = Event()
 
@@ -61,6 +65,7 @@ class BrokerWaker:
             link = self._broker.open("worker")
             try:
                 declare(link)
+                self._forget_late()
                 self._consumer = Consumer(
                     link,
                     JOURNEY_QUEUE,
@@ -96,8 +101,9 @@ class BrokerWaker:
     def give_back(self, wakes: Iterable[int]) -> None:
         """Keep them until PostgreSQL answers; when it does all the time, another worker may try."""
         held = [self._handed.pop(wake) for wake in wakes if wake in self._handed]
-        if held and self._consumer is not None and not self._is_draining:
-            self._consumer.pause()
+        if held and not self._is_draining:
+            if self._consumer is not None:
+                self._consumer.pause()
             self._returned += held
         else:
             self._send_back(held)
@@ -123,13 +129,18 @@ class BrokerWaker:
         self._send_back(waiting)
 
     def close(self) -> None:
-        """Close the connection; the broker delivers again what was not settled."""
+        """Close the connection; the broker delivers again what was not settled, if it still has it."""
         consumer, self._consumer = self._consumer, None
-        if consumer is not None:
-            consumer.close()
+        if consumer is None:
+            return
+        consumer.close()
         self._tags.clear()
-        self._ready.clear()
-        self._handed.clear()
+        if consumer.lost_its_queue:
+            self._lost_at = clock.monotonic()
+            self._ready = deque(map(_again, (*self._returned, *self._ready)))
+        else:
+            self._ready.clear()
+            self._handed.clear()
         self._returned.clear()
 
     def _alive(self) -> Consumer:
@@ -147,16 +158,22 @@ class BrokerWaker:
             self._was_away = True
             return False
         returned, self._returned = self._returned, []
-        if self._was_away:
-            self._ready.extendleft(
-                Wake(id=wake.id, run_id=wake.run_id, redelivered=True) for wake in returned
-            )
-        else:
-            self._send_back(returned)
+        for wake in returned:
+            if self._was_away or wake.id not in self._tags:
+                self._ready.appendleft(_again(wake))
+            else:
+                self._send_back([wake])
         self._was_away = False
         if not self._is_draining:
             consumer.resume()
         return True
+
+    def _forget_late(self) -> None:
+        """Leave to the sweeper what we kept when its queue went, if that is long ago."""
+        if clock.monotonic() - self._lost_at > _KEPT_SECONDS:
+            self._ready.clear()
+            self._returned.clear()
+            self._handed.clear()
 
     def _send_back(self, wakes: Iterable[Wake]) -> None:
         for wake in wakes:
@@ -180,6 +197,11 @@ class BrokerWaker:
         self._tags[wake.id] = delivery.tag
         self._ready.append(wake)
         self._stirred.set()
+
+
+def _again(wake: Wake) -> Wake:
+    """Return a wake that somebody may have been at."""
+    return Wake(id=wake.id, run_id=wake.run_id, redelivered=True)
 
 
 def run_id_of(body: bytes) -> UUID | None:

@@ -88,6 +88,46 @@ def test_a_wiped_broker_is_declared_and_consumed_anew(rig, bus):
     assert take(waker, 1)
 
 
+def test_what_a_worker_was_given_by_a_queue_that_is_gone_is_served_by_it_and_by_nobody_else(
+    rig, bus
+):
+    waker = rig.active(prefetch=10)
+    rig.send(*(ids.uuid7() for _ in range(5)))
+    held = take(waker, 2, most=2)
+    bus.becomes(0)
+    until(lambda: len(waker._ready) == 3, "not all were delivered", seconds=20)
+
+    bus.delete()
+    until(lambda: not waker._consumer.is_alive, "the waker did not notice", seconds=20)
+    waker.close()
+    waker.give_back([held[0].id])
+    other = rig.active(prefetch=10)
+    assert acquired(waker)
+
+    kept = take(waker, 4)
+    assert nothing_comes(waker)
+    assert nothing_comes(other)
+    assert len({wake.run_id for wake in (*held, *kept)}) == 5
+    assert held[0].run_id in {wake.run_id for wake in kept}
+    assert all(wake.redelivered for wake in kept)
+    waker.settle(wake.id for wake in (held[1], *kept))
+
+
+def test_what_a_gone_queue_had_given_is_left_to_the_sweeper_when_the_broker_stays_away(rig, bus):
+    waker = rig.active(prefetch=10)
+    rig.send(*(ids.uuid7() for _ in range(3)))
+    bus.becomes(0)
+    until(lambda: len(waker._ready) == 3, "not all were delivered", seconds=20)
+    bus.delete()
+    until(lambda: not waker._consumer.is_alive, "the waker did not notice", seconds=20)
+    waker.close()
+
+    waker._lost_at -= 31  # as long as the broker was away
+
+    assert acquired(waker)
+    assert nothing_comes(waker)
+
+
 def test_while_postgresql_is_away_nothing_is_sent_back_and_nothing_more_is_asked_for(rig, bus):
     waker = rig.active(prefetch=10)
     rig.send(*(ids.uuid7() for _ in range(2)))
