@@ -48,9 +48,11 @@ SELECT p.id, p.act, p.selection, p.rate, p.state, p.reason, p.total, p.planned_b
                   GROUP BY state, reason) c) t ON true"""
 _ONE: Final = f"{_STATE} WHERE p.id = %s"
 _LATEST: Final = f"{_STATE} ORDER BY p.id DESC LIMIT %s"
+# a moment to come is one of a clock that was turned back since
 _PACE: Final = """
 UPDATE replay SET paced_at = parvis_now()
- WHERE state = 'running' AND (paced_at IS NULL OR paced_at <= parvis_now() - interval '0.99 s')
+ WHERE state = 'running'
+   AND (paced_at BETWEEN parvis_now() - interval '0.99 s' AND parvis_now()) IS NOT TRUE
 RETURNING id, act, rate, reason, started_by"""
 _PENDING: Final = """
 SELECT run_id, fence FROM replay_item WHERE replay_id = %s AND state = 'pending'

@@ -197,6 +197,15 @@ def test_a_replay_goes_at_its_pace_and_tells_its_end(ward):
     assert [row["actor"] for row in acts] == ["cli:bea"] * 7
 
 
+def test_a_clock_that_was_turned_back_stops_no_replay(ward):
+    ward.many(2)
+    ward.begun(rate=1)
+    assert ward.replays.advance() == 1
+    ward.database.run("UPDATE replay SET paced_at = parvis_now() + interval '1 hour'")
+    assert ward.replays.advance() == 1
+    assert ward.replays.advance() == 0
+
+
 def test_a_second_start_changes_nothing(ward):
     ward.many(2)
     replay_id = ward.begun()
