@@ -28,7 +28,7 @@ class Meter:
 
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     _counters: dict[str, Any] = field(init=False, default_factory=dict, repr=False)
-    _received: dict[tuple[str, str, str], Any] = field(init=False, default_factory=dict, repr=False)
+    _children: dict[tuple[str, ...], Any] = field(init=False, default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self._count("events_received", "Events by what became of them", "partner type result")
@@ -46,31 +46,34 @@ class Meter:
 
     def received(self, partner: str, message_type: str, result: str) -> None:
         """Count one event by what became of it."""
-        key = (partner, message_type, result)
-        counter = self._received.get(key)
-        if counter is None:
-            counter = self._received[key] = self._counters["events_received"].labels(*key)
-        counter.inc()
+        self._child("events_received", partner, message_type, result).inc()
 
     def attempted(self, profile: str, outcome: str) -> None:
         """Count one attempt of a step."""
-        self._counters["step_attempts"].labels(profile, outcome).inc()
+        self._child("step_attempts", profile, outcome).inc()
 
     def notified(self, channel: str, status: str) -> None:
         """Count one message to a person."""
-        self._counters["notifications"].labels(channel, status).inc()
+        self._child("notifications", channel, status).inc()
 
     def consented(self, purpose: str, event: str) -> None:
         """Count one event of consent."""
-        self._counters["consent_events"].labels(purpose, event).inc()
+        self._child("consent_events", purpose, event).inc()
 
     def relayed(self, topic: str, result: str, *, rows: int) -> None:
         """Count rows of the outbox by what the broker made of them."""
-        self._counters["outbox_relayed"].labels(topic, result).inc(rows)
+        self._child("outbox_relayed", topic, result).inc(rows)
 
     def ended(self, journey: str, outcome: str, *, seconds: float) -> None:
         """Note how long a run took."""
-        self._counters["run_duration"].labels(journey, outcome).observe(seconds)
+        self._child("run_duration", journey, outcome).observe(seconds)
+
+    def _child(self, name: str, *labels: str) -> Any:
+        """Return the counter of some labels, looked up by the library only once."""
+        child = self._children.get((name, *labels))
+        if child is None:
+            child = self._children[name, *labels] = self._counters[name].labels(*labels)
+        return child
 
     def _count(self, name: str, title: str, labels: str) -> None:
         made = Counter(f"parvis_{name}", title, labels.split(), registry=self.registry)

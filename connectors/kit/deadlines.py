@@ -14,15 +14,16 @@ from schemas import clock
 
 
 class Deadline:
-    """Ends the block it guards with ``TimeoutError`` after some seconds."""
+    """Some seconds from now: what may wait asks what is ``left``, or is a block that it ends.
+
+    A block is for what takes no limit of its own; it ends with ``TimeoutError``.
+    """
 
     __slots__ = ("_ends_at", "_timeout")
 
     def __init__(self, seconds: float) -> None:
         self._ends_at = clock.monotonic() + seconds
-        patched = monkey.is_module_patched("socket")
-        # No exception class: one would be swallowed by an ``except Exception`` on the way.
-        self._timeout = gevent.Timeout(seconds) if patched else None
+        self._timeout: gevent.Timeout | None = None
 
     def left(self) -> float:
         """Return the seconds left.
@@ -36,8 +37,9 @@ class Deadline:
         return left
 
     def __enter__(self) -> Self:
-        if self._timeout is not None:
-            self._timeout.start()
+        if monkey.is_module_patched("socket"):
+            # No exception class: one would be swallowed by an ``except Exception`` on the way.
+            self._timeout = gevent.Timeout.start_new(self.left())
         return self
 
     def __exit__(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 MARK: Final = "__operation__"
@@ -51,4 +52,4 @@ def operation(
 def operations_of(cls: type) -> Mapping[str, Operation]:
     """Return the operations a class declares, by name."""
     marked = (getattr(getattr(cls, name), MARK, None) for name in dir(cls))
-    return {item.name: item for item in marked if isinstance(item, Operation)}
+    return MappingProxyType({item.name: item for item in marked if isinstance(item, Operation)})

@@ -55,6 +55,7 @@ def _connector_of(module: ModuleType) -> type[Connector]:
     return here[0]
 
 
+@cache
 def operations(connector_name: str) -> Mapping[str, Operation]:
     """Return a connector's operations by name."""
     return operations_of(_connector(connector_name))

@@ -31,7 +31,7 @@ from orchestrator.engine.runs import IN_DOUBT, Park, Transition
 from orchestrator.engine.verdict import Verdict, described, verdict
 from orchestrator.engine.world import World
 from orchestrator.runtime.children import Children, Started, ended_signals
-from orchestrator.runtime.moving import Meter, Mover, Position, Runs
+from orchestrator.runtime.moving import Changes, Meter, Mover, Position, Runs
 from orchestrator.runtime.steps import Heard, Result, StepRunner, Try, Waiting, decision_signal
 from orchestrator.runtime.undo import Undoing, goes_back
 from orchestrator.store.committer import CommitUnknownError
@@ -115,33 +115,11 @@ class Executor:
                 return None
             case Started.MOVED:
                 return self._mover.position(at.run.id, redelivered=at.may_repeat)
-        move = self._mover.transition(at.run, step.name, exchanges, context.now)
-        return self._mover.write(at, self._result(at, step, result, move))
-
-    def _result(
-        self, at: Position, step: Step, result: Done | End | Skipped | Heard, move: Transition
-    ) -> Transition:
-        """Return the transition that a step's result makes."""
-        done = at.run.step + 1
-        to = "done" if done == len(at.journey.steps) else "ready"
-        match result:
-            case Done():
-                return replace(
-                    move,
-                    to=to,
-                    step=done,
-                    output=result.output,
-                    effects=move.effects + result.effects,
-                    citizen_id=result.citizen_id,
-                    pivot=result.pivot or is_pivot(step),
-                )
-            case Skipped():
-                return replace(move, to=to, step=done, outcome="skipped", cause=result.reason)
-            case Heard():
-                effects = move.effects + result.effects
-                return replace(move, outcome="deferred", cause="heard", effects=effects)
-            case End():
-                return self._end(at, step, result, move)
+        changes = _changes(at, step, result)
+        move = self._mover.transition(at.run, step.name, exchanges, context.now, **changes)
+        return self._mover.write(
+            at, self._end(at, step, result, move) if isinstance(result, End) else move
+        )
 
     def _end(self, at: Position, step: Step, end: End, move: Transition) -> Transition:
         """Return the transition of an end before the last step: at once, or the way back first."""
@@ -251,6 +229,28 @@ class Executor:
         except CommitUnknownError:
             pass
         return self._mover.position(at.run.id, redelivered=at.may_repeat)
+
+
+def _changes(at: Position, step: Step, result: Done | End | Skipped | Heard) -> Changes:
+    """Return what a step's result changes; an end is decided apart."""
+    done = at.run.step + 1
+    to = "done" if done == len(at.journey.steps) else "ready"
+    match result:
+        case Done():
+            return {
+                "to": to,
+                "step": done,
+                "output": result.output,
+                "effects": result.effects,
+                "citizen_id": result.citizen_id,
+                "pivot": result.pivot or is_pivot(step),
+            }
+        case Skipped():
+            return {"to": to, "step": done, "outcome": "skipped", "cause": result.reason}
+        case Heard():
+            return {"outcome": "deferred", "cause": "heard", "effects": result.effects}
+        case End():
+            return {}
 
 
 def _takes_back(at: Position, *, in_doubt: bool) -> bool:

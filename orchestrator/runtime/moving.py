@@ -4,13 +4,13 @@ Whoever moves runs (the executor forwards, the undo backwards) asks this, so tha
 doubt after a lost connection and the figures are treated in one place.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypedDict, TypeVar, Unpack
 from uuid import UUID
 
-from orchestrator.engine.effects import ExchangeMade, NotificationSent, SignalConsumed
+from orchestrator.engine.effects import Effect, ExchangeMade, NotificationSent, SignalConsumed
 from orchestrator.engine.faults import FaultPoint
 from orchestrator.engine.journey import Journey, StepContext
 from orchestrator.engine.runs import (
@@ -73,6 +73,19 @@ class Meter(Protocol):
 
     def ended(self, journey: str, outcome: str, *, seconds: float) -> None:
         """Count one run that ended, and how long it took."""
+
+
+class Changes(TypedDict, total=False):
+    """What a transition may change, as ``Transition`` names it."""
+
+    to: str
+    step: int
+    outcome: str
+    cause: str
+    output: Mapping[str, Any] | None
+    effects: tuple[Effect, ...]
+    citizen_id: UUID | None
+    pivot: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,20 +163,29 @@ class Mover:
         return result
 
     def transition(
-        self, run: Run, name: str, exchanges: list[Exchange], started_at: datetime
+        self,
+        run: Run,
+        name: str,
+        exchanges: list[Exchange],
+        started_at: datetime,
+        **changes: Unpack[Changes],
     ) -> Transition:
-        """Return the transition of a try that keeps the run where it is, to be completed."""
+        """Return the transition of a try; it keeps the run where it is but for the ``changes``."""
         return Transition(
             run_id=run.id,
             fence=run.fence,
-            step=run.step,
-            to=run.status,
+            step=changes.get("step", run.step),
+            to=changes.get("to", run.status),
             name=name,
             attempt=run.attempts(name) + 1,
-            outcome="ok",
+            outcome=changes.get("outcome", "ok"),
             started_at=started_at,
             ended_at=clock.utcnow(),
-            effects=made(name, exchanges),
+            cause=changes.get("cause"),
+            output=changes.get("output"),
+            citizen_id=changes.get("citizen_id"),
+            effects=made(name, exchanges) + changes.get("effects", ()),
+            pivot=changes.get("pivot", False),
         )
 
     def write(self, at: Position, move: Transition) -> Position | None:

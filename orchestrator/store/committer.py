@@ -86,7 +86,7 @@ class Committer:
     def _commit(self, group: list[tuple[Batch, Any, AsyncResult[Any]]]) -> None:
         batch = group[0][0]
         try:
-            self._connection = self._live() or self._database.connect()
+            self._connection = self._live() or self._opened()
             outcomes = batch.write(self._connection, [row for _, row, _ in group])
         except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
             if isinstance(error, psycopg.errors.DeadlockDetected) and len(group) > 1:
@@ -103,6 +103,10 @@ class Committer:
         else:
             for (_, _, outcome), value in zip(group, outcomes, strict=True):
                 outcome.set(value)
+
+    def _opened(self) -> Connection:
+        """Open a connection that plans each statement once: a batch's size changes no plan of ours."""
+        return self._database.connect(plan_cache_mode="force_generic_plan")
 
     def _live(self) -> Connection | None:
         """Return the connection, unless the server ended it while it was idle."""

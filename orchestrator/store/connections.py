@@ -59,9 +59,13 @@ class Database:
         for _ in range(size):
             self._idle.put(None)
 
-    def connect(self) -> Connection:
-        """Open a connection of its own: autocommit, prepared, under the process's clock."""
+    def connect(self, **settings: str) -> Connection:
+        """Open a connection of its own: autocommit, prepared, under the process's clock.
+
+        ``settings`` are the server's, for this connection only.
+        """
         options = f"-c statement_timeout={self._timeout} -c timezone=UTC {_SERVER_NOTICES}"
+        options += "".join(f" -c {name}={value}" for name, value in settings.items())
         if clock.offset():
             options += f" -c parvis.clock_offset={clock.offset().total_seconds()}s"
         try:

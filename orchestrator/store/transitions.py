@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from psycopg.rows import DictRow
 
@@ -109,8 +109,8 @@ SELECT id, fence, seq, status FROM r"""
 
 
 def step_row_id(run_id: UUID, seq: int, attempt: int) -> UUID:
-    """Return the id under which a step row's output is sealed."""
-    return uuid5(run_id, f"{seq}/{attempt}")
+    """Return the id under which a step row's output is sealed: its run's, with its place in the log."""
+    return UUID(int=run_id.int ^ (seq << 16 | attempt))
 
 
 class Transitions:

@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from schemas import ids
 
+_as_json = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
 
 class ErasedError(Exception):
     """The payload can no longer be read: its key is gone."""
@@ -39,7 +41,7 @@ class DataKey:
 
     def seal_json(self, row_id: UUID, value: object) -> bytes:
         """Encrypt a JSON value for one row."""
-        return self.seal(row_id, json.dumps(value, ensure_ascii=False, default=str).encode())
+        return self.seal(row_id, _as_json(value).encode())
 
     def open_json(self, row_id: UUID, sealed: bytes) -> Any:
         """Decrypt a row's JSON value."""

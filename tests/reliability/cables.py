@@ -134,7 +134,7 @@ class StagedDatabase(Database):
         self._lines: list[Line] = []
         self.is_away = False
 
-    def connect(self):
+    def connect(self, **_settings):
         if self.is_away:
             raise StoreUnavailableError("PostgreSQL is away by the campaign's will.")
         line = Line(self._cables.take(), self._cables, self._fate)

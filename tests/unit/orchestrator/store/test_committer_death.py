@@ -5,7 +5,7 @@ from orchestrator.store.committer import Committer, CommitUnknownError
 
 
 class Database:
-    def connect(self):
+    def connect(self, **_settings):
         return object()
 
 
