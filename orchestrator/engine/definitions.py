@@ -25,13 +25,16 @@ DEEPEST: Final = 2
 def check_together(journeys: Iterable[Journey]) -> None:
     """Refuse journeys that start unknown ones, themselves by a detour, or too deep a tree.
 
+    So are two that one message would start, and calls whose service no earlier step chooses.
+
     Raises:
         ConfigurationError: with one French sentence per fault.
     """
     known = list(journeys)
     newest = {one.name: one for one in sorted(known, key=lambda one: one.version)}
-    faults: list[str] = []
+    faults = _started_twice(newest.values())
     for journey in known:
+        faults += [f"{_said(journey)} : {fault}" for fault in _unchosen(journey)]
         started = _started_by(journey)
         missing = [name for name in started if name not in newest]
         faults += [f"{_said(journey)} : le parcours « {name} » n'existe pas." for name in missing]
@@ -74,6 +77,29 @@ def awaited_by(journey: Journey) -> frozenset[str]:
     if any(isinstance(step, Require) for step in journey.steps):
         waited.add(CONSENT_GIVEN)
     return frozenset(waited.union(journey.starts_on))
+
+
+def _started_twice(newest: Iterable[Journey]) -> list[str]:
+    """Tell the messages that would start two journeys: one of them would never be started."""
+    starting: dict[str, list[str]] = {}
+    for journey in newest:
+        for kind in journey.starts_on:
+            starting.setdefault(kind, []).append(journey.name)
+    return [
+        f"le message « {kind} » commence plusieurs parcours : {', '.join(sorted(names))}."
+        for kind, names in starting.items()
+        if len(names) > 1
+    ]
+
+
+def _unchosen(journey: Journey) -> list[str]:
+    names = [step.name for step in journey.steps]
+    return [
+        f"étape « {step.name} » : aucune étape avant elle ne s'appelle « {step.service} », "
+        "qui choisirait son service."
+        for number, step in enumerate(journey.steps)
+        if isinstance(step, Call) and step.service not in names[:number]
+    ]
 
 
 def _started_by(journey: Journey) -> list[str]:

@@ -104,6 +104,24 @@ def test_a_journey_that_starts_itself_by_a_detour_is_refused():
     assert faults(lambda: check_together([named("a", "a")]))
 
 
+def test_a_message_that_would_start_two_journeys_is_refused():
+    def on(kind, name, version=1):
+        steps = (Local("a", a_function),)
+        return Journey(name=name, version=version, starts_on=(kind,), key=a_key, steps=steps)
+
+    check_together([on("x.v1", "a"), on("x.v1", "a", 2), on("y.v1", "b")])
+    check_together([on("x.v1", "a"), on("y.v1", "a", 2), on("x.v1", "b")])
+    (fault,) = faults(lambda: check_together([on("x.v1", "b"), on("x.v1", "a")]))
+    assert fault == "le message « x.v1 » commence plusieurs parcours : a, b."
+
+
+def test_a_call_whose_service_is_chosen_too_late_is_refused():
+    choice, call = Local("library", a_function), Call("library", "preregister", "p", PIVOT)
+    check_together([journey(choice, call)])
+    (fault,) = faults(lambda: check_together([journey(call, choice)]))
+    assert fault.startswith("test v1 : étape « preregister » : aucune étape avant elle")
+
+
 def test_a_tree_of_two_levels_is_the_deepest():
     sound = [named("a", "b", "c"), named("b", "c"), named("c")]
     check_together(sound)
