@@ -7,7 +7,7 @@ from flask import Flask
 
 from parvis.bootstrap import open_hub
 from parvis.logs import configure
-from parvis.process import COOPERATION_FAILED, serve_figures, waits_cooperate
+from parvis.process import COOPERATION_FAILED, serve_figures, settle_down, waits_cooperate
 from parvis.settings import Settings
 from parvis.wsgi import create_app
 
@@ -20,4 +20,6 @@ def application() -> Flask:
     configure(settings.log_format)
     hub = open_hub(settings)
     serve_figures(hub)
-    return create_app(hub)
+    made = create_app(hub)
+    settle_down()
+    return made
