@@ -167,7 +167,8 @@ class Engine(ABC):
             self.herd.check()
             if time.monotonic() > end:
                 raise EngineFailedError(
-                    f"{self.name}: {self.left()} runs did not end in {patience} s"
+                    f"{self.name}: {self.left()} runs did not end in {patience} s:\n"
+                    f"{self.herd.tail()}"
                 )
             time.sleep(_LOOK_EVERY)
 

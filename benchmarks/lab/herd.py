@@ -74,8 +74,12 @@ class Herd:
         """Fail when one of them is gone."""
         dead = [process for process in self.processes if process.poll() is not None]
         if dead:
-            tail = self._log.read_text(errors="replace")[-2000:]
-            raise EngineFailedError(f"{self._command} ended with {dead[0].returncode}:\n{tail}")
+            told = f"{self._command} ended with {dead[0].returncode}"
+            raise EngineFailedError(f"{told}:\n{self.tail()}")
+
+    def tail(self) -> str:
+        """Return the last that they said."""
+        return self._log.read_text(errors="replace")[-2000:]
 
     def stop(self, patience: float = 30.0) -> None:
         """End them, politely first."""
