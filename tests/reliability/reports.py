@@ -14,7 +14,8 @@ class Report:
 
     ``attempt`` sent, ``acknowledged`` answered 202, ``ok`` acknowledged and come to a good end,
     ``lost`` acknowledged and gone, ``duplicated`` effects beyond the first, ``recovered`` runs that
-    a kill had cut and that ended well, ``unexpected`` everything nobody can explain.
+    a kill had cut and that ended well, ``unexpected`` everything nobody can explain. What an engine
+    that is not ours lost or doubled is a figure, and no fault of the campaign.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Report:
     duplicated: int = 0
     recovered: int = 0
     unexpected: int = 0
+    is_ours: bool = True
     more: Counter = field(default_factory=Counter)
 
     @property
