@@ -100,10 +100,9 @@ bench-hanging: $(VENV)/.dev.stamp  ## one of five partners hangs: what the other
 	@$(RUN) tools/machine.py bench
 	@exec $(RUN) -m benchmarks.hanging $(if $(QUICK),--quick) $(ARGS)
 
-campaign: $(VENV)/.dev.stamp  ## the long reliability runs, nothing skipped
-	@rm -rf .cache/campaign && mkdir -p .cache/campaign
-	@PARVIS_REQUIRE_ALL=1 PARVIS_TEST_REPORTS=$(CURDIR)/.cache/campaign $(PYTEST) -m slow $(ARGS)
-	@$(RUN) -m tests.reliability.evidence .cache/campaign docs/evidence/campaign.md
+campaign: $(VENV)/.dev.stamp  ## the long reliability runs, nothing skipped (an hour; writes docs/evidence/campaign.md)
+	@$(RUN) tools/machine.py
+	@exec $(RUN) -m tests.reliability.whole $(ARGS)
 
 coverage: $(VENV)/.dev.stamp  ## branch coverage of the product packages
 	@$(PYTEST) -m "not slow" $(foreach room,schemas connectors identity orchestrator web parvis,--cov=$(room)) --cov-branch $(ARGS)

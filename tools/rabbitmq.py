@@ -87,6 +87,11 @@ class RabbitNode:
             raise RuntimeError("The node does not run.")
         return self._process.pid
 
+    @property
+    def runs(self) -> bool:
+        """Whether its process is there; it may not speak yet."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self, *, wait: float = START_SECONDS) -> None:
         """Start it and wait until it speaks AMQP (0: do not wait)."""
         with (self.folder / "console.log").open("ab") as log:

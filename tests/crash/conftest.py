@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.crash.bus import Bus
 from tests.crash.town import Town
+from tests.plugins.requirements import require
+from tools.rabbitmq import programs
 
 
 @pytest.fixture
@@ -28,3 +31,20 @@ def town():
         yield build
         for each in made:
             each.stop()
+
+
+@pytest.fixture(scope="module")
+def buses():
+    """Builds buses of so many nodes; each is stopped at the end."""
+    if programs() is None:
+        require("RabbitMQ", "les essais du bus", "apt-get install rabbitmq-server")
+    with tempfile.TemporaryDirectory(prefix="parvis-bus-", ignore_cleanup_errors=True) as folder:
+        made = []
+
+        def build(nodes):
+            made.append(Bus(Path(folder) / f"bus{len(made)}", nodes=nodes))
+            return made[-1]
+
+        yield build
+        for bus in made:
+            bus.cluster.stop()

@@ -50,7 +50,7 @@ class Pair:
         self.standby.start()
         self._ask("ALTER SYSTEM SET synchronous_standby_names = '*'")
         self._ask("SELECT pg_reload_conf()")
-        end = time.monotonic() + 20
+        end = time.monotonic() + 120
         while not self._ask(FOLLOWS)[0]:
             assert time.monotonic() < end, "the standby does not follow"
             time.sleep(0.1)

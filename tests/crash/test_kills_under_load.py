@@ -2,28 +2,24 @@
 
 import pytest
 
-from tests.crash.campaign import campaign, shuffled
+from tests.crash.campaign import campaign, kills, shuffled
+from tests.reliability.sizes import sized
 
 pytestmark = [pytest.mark.journey, pytest.mark.postgres]
 
 
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(1200)
 def test_nothing_is_lost_or_doubled_when_processes_are_killed_under_load(town, seed):
     place = town()
-    accidents = shuffled(
-        seed,
-        (4, lambda: place.kill("web")),
-        (6, lambda: place.kill("worker")),
-        (2, lambda: place.kill("postgres")),
-    )
+    beaten = kills(place, (4, "web"), (6, "worker"), (2, "postgres"))
 
     report = campaign(
         place,
         name="kills",
         seed=seed,
-        events=400,
-        per_second=40,
-        accidents=accidents,
+        events=1000,
+        per_second=60,
+        accidents=shuffled(seed, *beaten),
         every_seconds=1.0,
     )
 
@@ -35,21 +31,16 @@ def test_nothing_is_lost_or_doubled_when_processes_are_killed_under_load(town, s
 @pytest.mark.timeout(5400)
 def test_nothing_is_lost_or_doubled_in_ten_thousand_events_and_two_hundred_kills(town, seed):
     place = town()
-    accidents = shuffled(
-        seed,
-        (70, lambda: place.kill("web")),
-        (100, lambda: place.kill("worker")),
-        (30, lambda: place.kill("postgres")),
-    )
+    beaten = kills(place, (sized(70), "web"), (sized(100), "worker"), (sized(30), "postgres"))
 
     report = campaign(
         place,
         name="kills_long",
         seed=seed,
-        events=10_000,
-        drained_seconds=900,
+        events=sized(10_000),
+        drained_seconds=1800,
         per_second=50,
-        accidents=accidents,
+        accidents=shuffled(seed, *beaten),
         every_seconds=1.0,
     )
 

@@ -16,10 +16,11 @@ from tests.crash.counting import counted, still_open
 from tests.crash.load import UTILITY, Load, People
 from tests.crash.town import GATEWAY, Town
 from tests.reliability.reports import Report
+from tests.reliability.sizes import sized
 
 pytestmark = [pytest.mark.journey, pytest.mark.postgres, pytest.mark.timeout(420)]
 QUOTA_A_MINUTE = 120
-RESTARTS = int(os.environ.get("PARVIS_TEST_RESTARTS") or 50)
+RESTARTS = int(os.environ.get("PARVIS_TEST_RESTARTS") or sized(50, least=2))
 
 
 @pytest.fixture(scope="module")

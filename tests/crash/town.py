@@ -7,6 +7,7 @@ threads and kill and mend from this one.
 import os
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
@@ -42,17 +43,23 @@ BESIDE = {
 _WAITING = """
 SELECT c.id FROM access_code c JOIN run r ON r.id = c.run_id
  WHERE c.redeemed_at IS NULL AND r.waiting_for = 'access_code.redeemed'
-   AND r.status = 'waiting_signal' LIMIT 20"""
+   AND r.status = 'waiting_signal' LIMIT 100"""
 PLENTY = {"PARVIS_REQUESTS_PER_MINUTE": "10000000"}
 
 
 class Town(ground.Ground):
-    """Everything that runs, with ``more`` settings for all of it."""
+    """Everything that runs, with ``more`` settings for all of it; ``beside`` mends what is not ours."""
 
     def __init__(
-        self, folder: Path, *, broker_url: str | None = None, more: dict[str, str] | None = None
+        self,
+        folder: Path,
+        *,
+        broker_url: str | None = None,
+        more: dict[str, str] | None = None,
+        beside: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(DemoOptions(folder=folder))
+        self._mend_beside = beside
         self._broker_url = broker_url
         self._more = {**PLENTY, **(more or {})}
         if broker_url is not None:
@@ -138,13 +145,14 @@ class Town(ground.Ground):
     # --- what is done to it -----------------------------------------------------------------------
 
     def kill(self, name: str) -> int | None:
-        """Kill -9 a process; ``mend`` starts its successor."""
+        """Kill -9 a process; ``mend`` starts its successor. None when it is not running now."""
         pid = self.crew.pids.get(name)
+        if pid is None:
+            return None
         self.crew._posts[name].failures = 0  # an accident of ours is no reason for a pause
-        if pid is not None:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-            self.kills += 1
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        self.kills += 1
         return pid
 
     def terminate(self, name: str) -> int:
@@ -160,6 +168,7 @@ class Town(ground.Ground):
         running = set(self.crew.pids.values())
         for pid in self.terminated - running:
             self.ended_at.setdefault(pid, time.monotonic())
+        self._mend_beside()
         return super().mend()
 
     def mend_for(self, seconds: float) -> None:

@@ -1,7 +1,7 @@
 """R7: seeded fault schedules on real PostgreSQL, every invariant held after every step.
 
 ``PARVIS_TEST_SEEDS`` says how many (500 unless told), ``PARVIS_TEST_SEED`` plays one again, and
-``PARVIS_TEST_MANY_SEEDS`` is for the long form (20,000 unless told).
+``PARVIS_TEST_MANY_SEEDS`` is for the long form (20,000 unless told, or its part of a campaign).
 """
 
 import os
@@ -12,9 +12,10 @@ from tests.reliability.ground import asked
 from tests.reliability.many import run_many
 from tests.reliability.reports import Report
 from tests.reliability.schedule import run_seed
+from tests.reliability.sizes import sized
 
 SEEDS, FIRST = asked("PARVIS_TEST_SEEDS", 500), asked("PARVIS_TEST_FIRST_SEED", 0)
-MANY = asked("PARVIS_TEST_MANY_SEEDS", 20_000)
+MANY = asked("PARVIS_TEST_MANY_SEEDS", sized(20_000))
 PARTS = max(2, os.cpu_count() or 2)
 pytestmark = [pytest.mark.postgres]
 

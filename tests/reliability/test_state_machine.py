@@ -16,11 +16,12 @@ from hypothesis.stateful import (
 
 from tests.reliability.play import COMMUNES, SHARINGS, Play
 from tests.reliability.schedule import JUMPS, POINTS
+from tests.reliability.sizes import sized
 from tests.reliability.systems import FATES, GOOD
 
 pytestmark = [pytest.mark.postgres]
 EXAMPLES, STEPS = 20, 25
-LONG_EXAMPLES, LONG_STEPS = 1000, 50
+LONG_EXAMPLES, LONG_STEPS = sized(1000), 50
 
 
 def machine(ground, logs):
