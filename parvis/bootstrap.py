@@ -41,6 +41,7 @@ from orchestrator.services.offer import LiveOffer
 from orchestrator.services.ports.offer import Catalogued, Requirements
 from orchestrator.services.ports.running import ServiceRef
 from orchestrator.services.ports.waking import Waker
+from orchestrator.services.quiet_hours import QuietHours
 from orchestrator.services.signals import Signals
 from orchestrator.services.staff_links import StaffLinks
 from orchestrator.services.system_policies import SystemPolicies
@@ -231,6 +232,11 @@ class Hub:
         """How patient we are with each system."""
         return SystemPolicies(self.offer)
 
+    @cached_property
+    def quiet_hours(self) -> QuietHours:
+        """When people may be written to."""
+        return QuietHours(self.offer)
+
     def system(self, profile: str) -> ServiceRef | None:
         """Return a system as one of the services it answers for, or None when there is none."""
         offer = self.offer.current()
@@ -246,6 +252,7 @@ class Hub:
             services=self.offer,
             keys=self.keys,
             public_url=self.settings.public_url,
+            may_send_at=self.quiet_hours.may_send_at,
         )
         return Executor(
             runs=self.runs,

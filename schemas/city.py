@@ -356,11 +356,15 @@ _SYSTEM_POLICY = shapes.record(
     },
     SystemPolicy,
 )
+_QUIET_HOURS = shapes.record(
+    {"marketing": Key(_quiet, None), "service": Key(_quiet, None)},
+    lambda **hours: {kind: said for kind, said in hours.items() if said is not None},
+)
 _POLICIES = shapes.record(
     {
         "retry": Key(shapes.text, None),
         "profiles": Key(shapes.mapping_of(_SYSTEM_POLICY), {}),
-        "quiet_hours": Key(shapes.mapping_of(_quiet), {}),
+        "quiet_hours": Key(_QUIET_HOURS, {}),
     },
     Policies,
 )

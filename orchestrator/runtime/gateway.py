@@ -29,6 +29,7 @@ from schemas.errors import (
 )
 from schemas.receipts import Exchange, ProbeLevel, ProbeResult, Receipt
 
+
 def no_limit(_profile: str, _operation: str) -> None:
     """Let every call pass at once: what a gateway does that nobody gave a pace."""
 

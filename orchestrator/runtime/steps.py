@@ -1,9 +1,9 @@
 """One try of one step: what each kind of step does, and nothing about what follows a failure."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
@@ -81,6 +81,11 @@ Result = Done | End | Skipped | Waiting | Heard
 Single = Local | Choose | IssueCode | Notify | Call | Wait | Require | AskPerson | Pause
 
 
+def at_any_hour(_purpose: str, context: StepContext) -> datetime:
+    """Let every message leave at once: for a city that says no hours."""
+    return context.now
+
+
 class StepRunner:
     """Runs single steps; ``log`` collects the exchanges of a try, whatever becomes of it."""
 
@@ -92,12 +97,14 @@ class StepRunner:
         services: Services,
         keys: HubKeys,
         public_url: str,
+        may_send_at: Callable[[str, StepContext], datetime] = at_any_hour,
     ) -> None:
         self._gateway = gateway
         self._gate = gate
         self._services = services
         self._keys = keys
         self._public_url = public_url
+        self._may_send_at = may_send_at
 
     def run(self, step: Single, attempt: Try, log: list[Exchange]) -> Result:
         """Do what the step says; raises only what ``engine.verdict`` can read."""
@@ -193,6 +200,11 @@ class StepRunner:
         basis = self._basis(step.purpose, context, recipient.channel)
         if basis is None:
             return Skipped(reason="no_basis")
+        later = self._may_send_at(step.purpose, context)
+        if later > context.now:
+            seconds = (later - context.now).total_seconds()
+            name = f"hours:{step.name}"
+            return Waiting(signal=name, timeout_seconds=seconds, to="waiting_timer")
         text = text_of(step.template, context, keys=self._keys, public_url=self._public_url)
         service = self._services.gateway_for(recipient.channel)
         if text is None or service is None:

@@ -9,6 +9,7 @@ import click
 from connectors import operations
 from orchestrator.engine.retry import DEFAULT, Decided, Level, RetryPolicy
 from orchestrator.services.contact_hours import ContactHours
+from orchestrator.services.quiet_hours import MARKETING, SERVICE
 from orchestrator.services.retry_simulation import Outage, Simulation, simulate
 from parvis.cli.context import Session, answer, as_json, say, session
 from parvis.cli.french import FrenchGroup
@@ -45,17 +46,36 @@ def retry() -> None:
     "--quiet",
     help="Plage où l'on écrit aux gens, par exemple « Mon-Sat 08:00-22:00 » : hors d'elle, attendre.",
 )
+@click.option(
+    "--message",
+    "kind",
+    type=click.Choice([MARKETING, SERVICE]),
+    help="Les heures que la collectivité dit pour cette nature de message (policies.quiet_hours).",
+)
 @as_json
-def simulate_(
-    *, policy: str, down_at: str, back_at: str | None, quiet: str | None, is_json: bool
+@session
+def simulate_(  # noqa: PLR0913 - what may be said of an outage
+    session: Session,
+    *,
+    policy: str,
+    down_at: str,
+    back_at: str | None,
+    quiet: str | None,
+    kind: str | None,
+    is_json: bool,
 ) -> None:
     """Montre les tentatives qu'une panne provoquerait sous POLITIQUE, sans rien toucher."""
     read = RetryPolicy.read(policy)
+    if quiet and kind:
+        raise ConfigurationError(
+            "Donnez une plage (--quiet) ou une nature de message, pas les deux."
+        )
+    hours = session.hub.quiet_hours.of(kind) if kind else None
     began = _moment(down_at, "--down-at", after=None)
     outage = Outage(
         down_at=began,
         back_at=_moment(back_at, "--back-at", after=began) if back_at else None,
-        hours=ContactHours.read(quiet, ZONE) if quiet else None,
+        hours=ContactHours.read(quiet, ZONE) if quiet else hours,
     )
     simulation = simulate(read, outage)
     if is_json:

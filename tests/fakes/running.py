@@ -11,7 +11,7 @@ from orchestrator.engine.faults import no_faults
 from orchestrator.engine.journey import PIVOT, Call, Choose, Done, Journey
 from orchestrator.engine.retry import RetryPolicy
 from orchestrator.runtime.executor import Executor
-from orchestrator.runtime.steps import StepRunner
+from orchestrator.runtime.steps import StepRunner, at_any_hour
 from orchestrator.services.ports.intake import Arrival, RunStart
 from orchestrator.services.ports.running import Basis, ServiceRef
 from orchestrator.store.committer import Committer
@@ -89,7 +89,7 @@ class Ground:
         self.runs = RunStore(database, committer, vault, self.notifier)
         self.inbox = PostgresInbox(database, committer, vault, self.notifier)
         self.policy, self.fault, self.count = "1s x1; then dead-letter", no_faults, 0
-        self.world = None
+        self.world, self.may_send_at = None, at_any_hour
 
     def knows(self, *journeys):
         self.journeys |= {(one.name, one.version): one for one in journeys}
@@ -102,6 +102,7 @@ class Ground:
             services=Services(),
             keys=self.keys,
             public_url="https://parvis.example.org",
+            may_send_at=self.may_send_at,
         )
         return Executor(
             runs=self.runs,

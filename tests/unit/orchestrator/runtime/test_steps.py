@@ -249,3 +249,19 @@ def test_what_requires_a_consent_waits_until_it_is_given(scene):
     assert scene.run(step) == Waiting(signal="consent.given", timeout_seconds=90 * 86_400)
     scene.waiting_for = "consent.given"
     assert scene.run(step) == End("expired")
+
+
+def test_a_message_outside_the_hours_waits_for_them_by_a_timer_and_is_not_sent(scene):
+    later = NOW + timedelta(hours=9)
+    scene.runner._may_send_at = lambda purpose, context: later
+    waiting = scene.run(Notify("library.code", purpose=DELIVERY))
+    assert (waiting.to, waiting.timeout_seconds) == ("waiting_timer", 9 * 3600)
+    assert waiting.signal == "hours:notify_library_code"
+    assert scene.gateway.left == []
+
+
+def test_a_message_without_a_basis_waits_for_no_hours(scene):
+    scene.runner._may_send_at = lambda purpose, context: NOW + timedelta(hours=9)
+    scene.gate.open.clear()
+    result = scene.run(Notify("library.code", purpose=DELIVERY))
+    assert result == Skipped(reason="no_basis")
