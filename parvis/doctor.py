@@ -22,7 +22,6 @@ from parvis.metrics import running_version
 from parvis.settings import Settings, remarks
 from schemas import clock
 from schemas.errors import (
-    BrokerRefusedError,
     BrokerUnavailableError,
     ConfigurationError,
     ParvisError,
@@ -185,17 +184,17 @@ def _tables(hub: Hub) -> Iterator[Finding]:
 
 
 def _broker(hub: Hub) -> Iterator[Finding]:
-    if hub.broker is None:
-        yield _well("réveils", "lus en base, un seul processus de travail actif à la fois")
-        return
     try:
-        found = broker_health(hub.broker)
+        found = broker_health(hub.broker) if hub.broker is not None else None
     except BrokerUnavailableError:
         detail = "RabbitMQ ne répond pas ; les réveils attendent en base"
         yield _fault("réveils", detail, "vérifiez PARVIS_BROKER_URL, le serveur et le pare-feu")
-    except BrokerRefusedError as error:
+    except ConfigurationError as error:
         yield _fault("réveils", " ".join(error.faults), "corrigez PARVIS_BROKER_URL ou les droits")
     else:
+        if found is None:
+            yield _well("réveils", "lus en base, un seul processus de travail actif à la fois")
+            return
         yield _well("réveils", f"RabbitMQ {found.version}")
         yield from _queues(found)
 

@@ -53,6 +53,10 @@ _UNTRUSTED: Final = (
     "RabbitMQ : son certificat n'est pas reconnu, ou n'est pas au nom de PARVIS_BROKER_URL ; donnez "
     "l'autorité qui l'a signé par « ?cacertfile= »."
 )
+_UNREADABLE: Final = (
+    "PARVIS_BROKER_URL : un des fichiers cacertfile, certfile ou keyfile ne se lit pas ou n'est pas un "
+    "certificat (PEM) ; vérifiez les chemins et les droits."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,13 +107,22 @@ class _Node:
 
 
 def _tls(host: str, options: dict[str, list[str]]) -> dict[str, Any]:
-    """Return settings that check the server's name: the library's own ``ssl=True`` does not."""
+    """Return settings that check the server's name: the library's own ``ssl=True`` does not.
+
+    The files are read once here: later a bad one could not be told from a broker that is away.
+    """
     named = {
         "ca_certs": options.get("cacertfile"),
         "certfile": options.get("certfile"),
         "keyfile": options.get("keyfile"),
     }
     files = {name: values[0] for name, values in named.items() if values}
+    try:
+        context = ssl.create_default_context(cafile=files.get("ca_certs"))
+        if "certfile" in files:
+            context.load_cert_chain(files["certfile"], files.get("keyfile"))
+    except OSError as error:
+        raise ConfigurationError(_UNREADABLE) from error
     return {"server_hostname": host, "cert_reqs": ssl.CERT_REQUIRED, **files}
 
 

@@ -51,6 +51,15 @@ def test_the_doctor_tells_what_is_missing_until_it_is_there(on_the_bus, parvis):
     assert words_of(parvis, "réveils")[0][0] == "bon"
 
 
+def test_the_doctor_names_a_certificate_file_that_is_not_there(on_the_bus, parvis, monkeypatch):
+    monkeypatch.setenv("PARVIS_BROKER_URL", "amqps://127.0.0.1:1/?cacertfile=/no/such.pem")
+
+    ((level, detail),) = words_of(parvis, "réveils")
+
+    assert level == "faute"
+    assert "cacertfile" in detail
+
+
 @pytest.mark.parametrize("said", ["mot de passe", "ne répond pas"])
 def test_the_doctor_names_the_fault_and_never_the_secret(on_the_bus, parvis, monkeypatch, said):
     wrong = on_the_bus.replace("guest:guest@", "guest:a-wrong-secret@")

@@ -6,6 +6,7 @@ import pytest
 
 from orchestrator.broker.connection import Broker
 from schemas.errors import ConfigurationError
+from tests.plugins.rabbitmq import make_certificate
 
 GOOD = "amqp://parvis:s%40cret@bus.example.org:5673/city%2Fone"
 
@@ -25,13 +26,27 @@ def test_a_cluster_is_several_addresses():
     assert [node.port for node in nodes(f"{GOOD}; amqp://bus2.example.org")] == [5673, 5672]
 
 
-def test_tls_checks_the_servers_name_and_certificate():
-    (node,) = nodes("amqps://bus.example.org/?cacertfile=/etc/parvis/ca.pem")
+def test_tls_checks_the_servers_name_and_certificate(tmp_path):
+    authority = make_certificate(tmp_path, "127.0.0.1")
+    (node,) = nodes(f"amqps://bus.example.org/?cacertfile={authority}")
 
     assert node.port == 5671
     assert node.tls["server_hostname"] == "bus.example.org"
-    assert node.tls["ca_certs"] == "/etc/parvis/ca.pem"
+    assert node.tls["ca_certs"] == str(authority)
     assert node.tls["cert_reqs"].name == "CERT_REQUIRED"
+
+
+@pytest.mark.parametrize("option", ["cacertfile", "certfile"])
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_a_file_that_holds_no_certificate_is_told_before_anything_is_opened(
+    tmp_path, option, content
+):
+    file = tmp_path / "a.pem"
+    if content is not None:
+        file.write_text(content)
+
+    with pytest.raises(ConfigurationError, match="cacertfile, certfile ou keyfile"):
+        Broker(f"amqps://bus.example.org/?{option}={file}")
 
 
 @pytest.mark.parametrize(
