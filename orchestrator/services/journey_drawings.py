@@ -96,10 +96,9 @@ class Box:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """An arrow along a few points; ``label`` stands at its start."""
+    """An arrow along a few points."""
 
     points: Sequence[tuple[int, int]]
-    label: str = ""
     is_dashed: bool = False
 
 

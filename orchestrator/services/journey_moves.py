@@ -120,9 +120,7 @@ class JourneyMoves:
     def _known(self, name: str, version: int) -> Journey:
         journey = self.journeys.get((name, version))
         if journey is None:
-            fault = (
-                f"{name} v{version} : gardez cette définition dans le code jusqu'à la migration."
-            )
+            fault = f"{name} v{version} : ce code ne l'a pas ; la migration demande les deux."
             raise JourneyUnknownError(fault)
         return journey
 

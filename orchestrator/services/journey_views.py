@@ -27,6 +27,7 @@ from orchestrator.engine.journey import (
 from orchestrator.engine.retry import french_length
 from orchestrator.services.ports.versions import UnderWay
 from schemas.errors import JourneyUnknownError
+from schemas.shapes import nearest
 
 KINDS: Final[Mapping[type, str]] = {
     Local: "décision du hub",
@@ -123,8 +124,8 @@ class JourneyViews:
         found = self.journeys.get((name, version or (known[-1] if known else 0)))
         if found is None:
             names = sorted({known for known, _ in self.journeys})
-            said = f"versions {', '.join(map(str, known))}" if known else ", ".join(names)
-            fault = f"« {name} » : ce code a {said}."
+            said = f" : versions connues, {', '.join(map(str, known))}." if known else "."
+            fault = f"« {name[:60]} »{said}{'' if known else nearest(name, names)}"
             raise JourneyUnknownError(fault)
         return found
 

@@ -6,7 +6,7 @@ import click
 
 from orchestrator.services.configuration import Absent, Plan
 from orchestrator.store.consent import ConsentRows
-from parvis.cli.context import Session, answer, as_json, say, session
+from parvis.cli.context import Session, answer, as_json, confirm, opened, say, session
 from parvis.cli.french import FrenchCommand
 from schemas.errors import ConfigurationError
 
@@ -45,7 +45,7 @@ def apply(session: Session, *, file: Path, is_retiring: bool, is_sure: bool, is_
     planned = configuration.plan(text, absent)
     if planned.retire and not is_sure and not planned.faults:
         say(*planned.sentences())
-        click.confirm("Retirer ces éléments ?", abort=True)
+        confirm("Retirer ces éléments ?")
     ConsentRows(session.hub.database).seed()
     applied = configuration.apply(text, actor=session.actor, absent=absent)
     if is_json:
@@ -65,7 +65,8 @@ def export(session: Session, *, output: Path | None) -> None:
     if output is None:
         click.echo(text, nl=False)
     else:
-        output.write_text(text, encoding="utf-8")
+        with opened(output) as file:
+            file.write(text)
         say(f"Écrit dans {output}.")
 
 

@@ -4,13 +4,17 @@ import json
 import os
 import pwd
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 
 import click
 
 from parvis.bootstrap import Hub, open_hub
+from parvis.cli.french import MistypedError
 from parvis.settings import Settings
+from schemas import clock
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,27 @@ as_json = click.option("--json", "is_json", is_flag=True, help="Réponse en JSON
 
 def answer(value: Any) -> None:
     """Print a value as one line of JSON."""
-    click.echo(json.dumps(value, ensure_ascii=False, sort_keys=True, default=str))
+    click.echo(json.dumps(value, ensure_ascii=False, sort_keys=True, default=_plain))
+
+
+def _plain(value: object) -> str:
+    return clock.rfc3339(value) if isinstance(value, datetime) else str(value)
+
+
+def confirm(question: str) -> None:
+    """Ask before an act, beside the answer; whoever does not say yes aborts the command."""
+    said: str = click.prompt(f"{question} [o/N]", default="n", show_default=False, err=True)
+    if said.strip().lower() not in {"o", "oui", "y", "yes"}:
+        raise click.Abort
+
+
+def opened(path: Path) -> TextIO:
+    """Open a file to write; one that cannot be written is told."""
+    try:
+        return path.open("w", encoding="utf-8")
+    except OSError as error:
+        fault = f"« {path} » ne s'écrit pas : voyez le dossier et ses droits."
+        raise MistypedError(fault) from error
 
 
 def say(*lines: str) -> None:

@@ -10,7 +10,7 @@ from orchestrator.services.dead_letters import FailureGroup, LetterGroup, Shown
 from orchestrator.services.ports.operations import DISCARD, RETRY
 from orchestrator.services.replays import DEFAULT_RATE, FASTEST, Selection
 from orchestrator.services.run_operations import checked_reason
-from parvis.cli.context import Session, answer, as_json, say, session
+from parvis.cli.context import Session, answer, as_json, confirm, say, session
 from parvis.cli.french import FrenchGroup
 from parvis.cli.moments import at
 
@@ -123,7 +123,7 @@ def _confirm(group: FailureGroup | LetterGroup, verb: str, *, is_sure: bool, is_
         return
     if not is_json:
         say(_sentence(group))
-    click.confirm(f"{verb} ce groupe ({_size(group)}) ?", abort=True)
+    confirm(f"{verb} ce groupe ({_size(group)}) ?")
 
 
 def _replay(  # noqa: PLR0913 - what a replay is made of

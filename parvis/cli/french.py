@@ -55,7 +55,7 @@ class FrenchGroup(French, click.Group):
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands."""
         found = [(name, self.get_command(context, name)) for name in self.list_commands(context)]
-        rows = [(name, command.get_short_help_str(72)) for name, command in found if command]
+        rows = [(name, command.get_short_help_str(200)) for name, command in found if command]
         with formatter.section("Commandes"):
             formatter.write_dl(rows)
 
@@ -65,14 +65,34 @@ def sentence(error: click.ClickException) -> str:
     match error:
         case click.NoSuchOption():
             return f"L'option {error.option_name} n'existe pas.{_near(error.possibilities)}"
+        case click.exceptions.NoArgsIsHelpError():
+            return error.message
         case click.MissingParameter():
-            return f"Il manque {_name(error)}."
+            return f"Il manque {_name(error)}{_asked(error)}"
         case UnfitValueError():
             return f"La valeur de {_name(error)} ne convient pas : {error.message}."
         case click.BadParameter():
-            return f"La valeur de {_name(error)} ne convient pas."
+            return f"La valeur de {_name(error)} ne convient pas{_fitting(error)}."
     is_french = isinstance(error, MistypedError)
     return error.message if is_french else "Cette commande ne se lit pas : voyez --help."
+
+
+def _asked(error: click.MissingParameter) -> str:
+    """Return what an option is for, as its help says it."""
+    said = error.param.help if isinstance(error.param, click.Option) else None
+    return f" : {said[:1].lower()}{said[1:]}" if said else "."
+
+
+def _fitting(error: click.BadParameter) -> str:
+    match error.param.type if error.param else None:
+        case click.Choice() as kind:
+            return f" : {', '.join(map(str, kind.choices))}"
+        case click.IntRange() as kind:
+            most = f" à {kind.max}" if kind.max is not None else ""
+            return f" : un nombre à partir de {kind.min}" if not most else f" : de {kind.min}{most}"
+        case kind if kind is click.UUID:
+            return " : un identifiant, comme « parvis runs list » les donne"
+    return ""
 
 
 def _name(error: click.BadParameter) -> str:

@@ -18,8 +18,9 @@ from orchestrator.services.journey_moves import JourneyMoves, Planned, Wanted, m
 from orchestrator.services.journey_views import JourneyViews, StepView, VersionLine
 from orchestrator.services.ports.versions import LogRow, RunAt, RunLog, UnderWay
 from orchestrator.store.versions import VersionTable
-from parvis.cli.context import Session, answer, as_json, say, session
+from parvis.cli.context import Session, answer, as_json, opened, say, session
 from parvis.cli.french import FrenchGroup, MistypedError, UnfitValueError
+from parvis.cli.run_words import STATUSES
 from schemas import clock
 from schemas.errors import ImportRefusedError
 
@@ -55,7 +56,8 @@ def list_(session: Session, *, is_json: bool) -> int:
 def _line(line: VersionLine) -> str:
     digest = line.digest[:12] if line.digest else "INCONNUE DE CE CODE"
     state = "en vigueur" if line.is_newest else "ancienne"
-    statuses = ", ".join(f"{status} {total}" for status, total in line.under_way.items())
+    under_way = line.under_way.items()
+    statuses = ", ".join(f"{STATUSES.get(status, status)} {total}" for status, total in under_way)
     return (
         f"{line.name} v{line.version} ({state if line.digest else 'absente'}) {digest} : "
         f"{line.total} en cours{f' ({statuses})' if statuses else ''}"
@@ -100,7 +102,8 @@ def diagram(*, name: str, number: int | None, form: str, output: Path | None) ->
     if output is None:
         click.echo(drawn, nl=False)
     else:
-        output.write_text(drawn, encoding="utf-8")
+        with opened(output) as file:
+            file.write(drawn)
 
 
 # --- stored logs on this code ---------------------------------------------------------------------
@@ -178,7 +181,7 @@ def _stored(session: Session, name: str | None, days: int) -> Iterator[RunLog]:
 
 def _kept(logs: _Counted, path: Path) -> Iterator[RunLog]:
     """Write each log as a line on its way."""
-    with path.open("w", encoding="utf-8") as file:
+    with opened(path) as file:
         for log in logs:
             bare = replace(log, rows=[_bare(row) for row in log.rows])
             file.write(json.dumps(asdict(bare), default=str, sort_keys=True) + "\n")
@@ -302,11 +305,12 @@ def _planned(planned: Planned) -> dict[str, Any]:
 
 def _sentence(planned: Planned) -> str:
     run, place = planned.run, planned.place
+    status = STATUSES.get(run.status, run.status)
     if planned.fault:
-        return f"{run.id} ({run.status}, devant {place.before}) reste : {planned.fault}."
+        return f"{run.id} ({status}, devant {place.before}) reste : {planned.fault}."
     never = f" ; jamais faites : {', '.join(place.never_done)}" if place.never_done else ""
     looks = "" if place.is_same else " (étape relue à neuf)"
-    return f"{run.id} ({run.status}) : {place.before} → {place.after}{looks}{never}"
+    return f"{run.id} ({status}) : {place.before} → {place.after}{looks}{never}"
 
 
 # --- wiring ---------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import click
 
 from orchestrator.services.ports.operations import RETRY, ReplayState
 from orchestrator.services.replays import ACTS, DEFAULT_RATE, FASTEST, Selection
-from parvis.cli.context import Session, answer, as_json, say, session
+from parvis.cli.context import Session, answer, as_json, confirm, say, session
 from parvis.cli.french import FrenchGroup
 from parvis.cli.moments import at
 from parvis.cli.run_words import Since
@@ -76,7 +76,7 @@ def start(session: Session, *, replay_id: UUID, is_sure: bool, is_json: bool) ->
     replays = session.hub.repairs.replays
     found = replays.state(replay_id)
     if not is_sure and found.state in {"planned", "stopped"}:
-        click.confirm(f"Agir sur {found.pending} exécutions ?", abort=True)
+        confirm(f"Agir sur {found.pending} exécutions ?")
     has_begun = replays.start(replay_id, actor=session.actor)
     if not has_begun and not is_json:
         say("Il était déjà en marche ou fini : rien n'a changé.")

@@ -49,6 +49,16 @@ _SPAN: Final = re.compile(r"(\d{1,4})(min|h|d)", re.ASCII)
 _UNITS: Final = {"min": 60, "h": 3600, "d": 86400}
 
 
+def standing(status: str, waiting_for: str | None) -> str:
+    """Return what a run does, with what it waits for when its status alone would mislead."""
+    what, _, name = (waiting_for or "").partition(":")
+    if status == "waiting_timer" and what == "timer":
+        return "en pause"
+    if status == "waiting_timer" and what == "system":
+        return f"attend le système {name}"
+    return STATUSES.get(status, status)
+
+
 class Since(click.ParamType[datetime]):
     """A moment in the past, written as the span since then."""
 

@@ -11,10 +11,10 @@ from orchestrator.services.ports.operations import ActDone
 from orchestrator.services.ports.views import Position, RunFilter, RunLine
 from orchestrator.services.run_operations import Acted, Keys, Version
 from orchestrator.services.run_views import Attempt, RunView, RunViews
-from parvis.cli.context import Session, answer, as_json, say, session
+from parvis.cli.context import Session, answer, as_json, confirm, say, session
 from parvis.cli.french import FrenchGroup
 from parvis.cli.moments import at
-from parvis.cli.run_words import ACTS, OUTCOMES, STATUSES, Since
+from parvis.cli.run_words import ACTS, OUTCOMES, STATUSES, Since, standing
 from schemas.errors import RunUnknownError
 
 run_argument = click.argument("run", type=click.UUID, metavar="EXÉCUTION")
@@ -186,7 +186,7 @@ def fork(  # noqa: PLR0913 - one argument per option
 
 def _confirm(question: str, *, is_sure: bool) -> None:
     if not is_sure:
-        click.confirm(question, abort=True)
+        confirm(question)
 
 
 def _told(acted: Acted, *, is_json: bool) -> None:
@@ -217,7 +217,7 @@ def _line(line: RunLine) -> Mapping[str, Any]:
 
 def _sentence(line: RunLine) -> str:
     said = f"{line.id}  {at(line.created_at)}  {line.journey} v{line.version}  "
-    said += STATUSES.get(line.status, line.status)
+    said += standing(line.status, line.waiting_for)
     return f"{said} ({line.error_code})" if line.error_code else said
 
 
@@ -247,9 +247,8 @@ def _sheet(view: RunView, acts: Mapping[tuple[int, int], ActDone]) -> Sequence[s
         f"Commencée le {at(line.created_at)}, dernière étape le {at(line.updated_at)}.",
     ]
     if line.wake_at or line.waiting_for:
-        lines.append(
-            f"Attend {line.waiting_for or 'une heure'}, au plus tard le {at(line.wake_at)}."
-        )
+        until = f", au plus tard le {at(line.wake_at)}" if line.wake_at else ""
+        lines.append(f"Attend {line.waiting_for or 'une heure'}{until}.")
     if line.forked_from:
         lines.append(f"Suite de l'exécution {line.forked_from}.")
     if line.parent_id:

@@ -160,11 +160,18 @@ def test_a_run_nobody_knows_is_told(cli):
 def test_what_is_mistyped_is_told(cli):
     run_id = ids.uuid7()
     for words, said in (
-        (("runs", "skip", run_id), "Il manque --reason"),
+        (("runs", "skip", run_id), "Il manque --reason : pourquoi, en quelques mots"),
         (("runs", "show", "12"), "EXÉCUTION ne convient pas"),
         (("runs", "list", "--since", "hier"), "une durée s'écrit 90min, 12h ou 3d"),
-        (("runs", "list", "--status", "lost"), "--status ne convient pas"),
-        (("replay", "plan", "--rate", "0"), "--rate ne convient pas"),
+        (("runs", "list", "--status", "lost"), "--status ne convient pas : ready, waiting_timer"),
+        (("replay", "plan", "--rate", "0"), "--rate ne convient pas : de 1 à 200."),
+        (("journeys", "show", "library.arrival", "--version", "0"), "un nombre à partir de 1"),
+        (
+            ("journeys", "diagram", "library.arrival", "--output", "/no/x"),
+            "« /no/x » ne s'écrit pas",
+        ),
+        (("journeys", "check", "--save", "/no/x"), "« /no/x » ne s'écrit pas"),
+        (("replay",), "Met un rejeu en marche"),
         (("tasks", "decide", run_id), "Il manque DÉCISION"),
     ):
         code, _, err = cli(*words)
@@ -308,3 +315,31 @@ def test_the_process_that_holds_the_timers_moves_replays(ward):
     state = ward.replays.state(replay_id)
     assert (state.done, list(state.skipped.values())) == (3, [1])
     assert timers.successful()
+
+
+def test_who_says_yes_in_french_is_heard_and_the_answer_stays_alone(ward, cli, monkeypatch):
+    run_id = ward.stuck()
+    monkeypatch.setattr("sys.stdin", io.StringIO("oui\n"))
+    code, out, err = cli("runs", "discard", run_id, "--reason", "doublon", "--json")
+    assert (code, json.loads(out)["act"]) == (0, "discard")
+    assert "Écarter cette exécution ? [o/N]" in err
+
+
+def test_moments_are_told_to_programs_as_rfc_3339(ward, told):
+    ward.stuck()
+    (line,) = told("runs", "list")
+    assert line["created_at"].endswith("Z")
+    assert "T" in line["created_at"]
+
+
+@pytest.mark.parametrize(
+    ("waiting_for", "said"),
+    [("timer:rest", "en pause"), ("system:koha", "attend le système koha"), (None, "tentative")],
+)
+def test_a_run_that_waits_for_an_hour_says_which(ward, cli, database, waiting_for, said):
+    run_id = ward.arrive()
+    database.run(
+        "UPDATE run SET status = 'waiting_timer', waiting_for = %s WHERE id = %s",
+        (waiting_for, run_id),
+    )
+    assert said in cli("runs", "list")[1]

@@ -192,7 +192,7 @@ def test_versions_are_listed_and_an_unknown_one_is_said(hub_environment, parvis,
     code, out, _ = parvis("journeys", "list")
     assert code == 0
     assert "library.arrival v1 (en vigueur)" in out
-    assert "1 en cours (waiting_signal 1)" in out
+    assert "1 en cours (en attente 1)" in out
     database.run("UPDATE run SET version = 9")
     code, out, _ = parvis("journeys", "list", "--json")
     assert code == 1
