@@ -4,7 +4,15 @@
 which speak to machines pay for none of this.
 """
 
-from web.layout.errors import error_page
+from web.layout.errors import ErrorText, error_answer, error_page
 from web.layout.setup import Face, LayoutSettings, dress, install
 
-__all__ = ["Face", "LayoutSettings", "dress", "error_page", "install"]
+__all__ = [
+    "ErrorText",
+    "Face",
+    "LayoutSettings",
+    "dress",
+    "error_answer",
+    "error_page",
+    "install",
+]

@@ -1,5 +1,6 @@
 """Error pages people can read: what happened, and what to do now. No page shows the cause."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -60,21 +61,23 @@ _TEXTS: Final = {
 
 def error_page(error: Exception, *, referrer: str, scheme: str) -> Response:
     """Return the page for an error, whatever face it happened on."""
-    status = _status(error)
-    text = _TEXTS.get(status) or _TEXTS[400 if status < 500 else 500]
-    page = render_template("layout/error.html", text=text, status=status)
-    response = make_response(page, status)
-    retry_after = getattr(error, "retry_after", None)
-    if retry_after is not None:
-        response.headers["Retry-After"] = str(int(retry_after))
-    if isinstance(error, HTTPException) and getattr(error, "valid_methods", None):
-        response.headers["Allow"] = ", ".join(sorted(getattr(error, "valid_methods", ())))
+    response = error_answer(error, texts=_TEXTS, template="layout/error.html")
     return secure(response, referrer=referrer, scheme=scheme)
+
+
+def error_answer(error: Exception, *, texts: Mapping[int, ErrorText], template: str) -> Response:
+    """Return the answer to an error in a face's own words; those of 400 and 500 serve for the rest."""
+    status = _status(error)
+    text = texts.get(status) or texts[400 if status < 500 else 500]
+    response = make_response(render_template(template, text=text, status=status), status)
+    if (after := getattr(error, "retry_after", None)) is not None:
+        response.headers["Retry-After"] = str(int(after))
+    if methods := getattr(error, "valid_methods", None):
+        response.headers["Allow"] = ", ".join(sorted(methods))
+    return response
 
 
 def _status(error: Exception) -> int:
     if isinstance(error, ParvisError):
         return error.status
-    if isinstance(error, HTTPException):
-        return error.code or 500
-    return 500
+    return (error.code or 500) if isinstance(error, HTTPException) else 500
