@@ -4,8 +4,10 @@ import subprocess
 import sys
 import time
 
+import psycopg.waiting
 import pytest
 
+from parvis.process import COOPERATION_FAILED, run_loops
 from tests.plugins.hub import ROOT
 
 PROGRAM = """
@@ -90,3 +92,9 @@ def test_a_process_whose_committer_died_ends_at_once_whatever_hangs(process):
 
     assert running.wait(10) == 1
     assert time.monotonic() - begun < 8
+
+
+def test_a_process_that_was_patched_too_late_does_not_begin(monkeypatch, capsys):
+    monkeypatch.setattr(psycopg.waiting, "wait_c", psycopg.waiting.wait, raising=False)
+    assert run_loops(lambda _hub: []) == COOPERATION_FAILED
+    assert "too late" in capsys.readouterr().err
