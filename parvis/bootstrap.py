@@ -22,6 +22,7 @@ from orchestrator.broker.waker import BrokerWaker, prefetch_for
 from orchestrator.engine.definitions import check_operations
 from orchestrator.engine.faults import FaultPoint, no_faults
 from orchestrator.runtime.bulkhead import Bulkhead
+from orchestrator.runtime.endings import EndsTold, told_to_nobody
 from orchestrator.runtime.executor import Executor
 from orchestrator.runtime.gateway import Gateway
 from orchestrator.runtime.pacing import Pacer
@@ -263,6 +264,7 @@ class Hub:
             worker=f"{socket.gethostname()}:{os.getpid()}",
             meter=self.meter,
             fault=self.fault,
+            ends_told=EndsTold(self.offer) if self.settings.broker_url else told_to_nobody,
         )
 
     def _offered(self) -> Mapping[str, frozenset[str]]:

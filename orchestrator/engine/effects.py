@@ -171,6 +171,16 @@ class ExchangeMade:
     exchange: Exchange
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnded:
+    """The run ended: told on the bus (``run.ended.v1``), without anything about a person."""
+
+    journey: str
+    outcome: str
+    service: str | None
+    territory: str | None
+
+
 Effect = (
     CitizenAnnounced
     | DataKeyGiven
@@ -188,4 +198,5 @@ Effect = (
     | TaskOpened
     | TasksClosed
     | ExchangeMade
+    | RunEnded
 )

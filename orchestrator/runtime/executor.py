@@ -31,6 +31,7 @@ from orchestrator.engine.runs import IN_DOUBT, Park, Transition
 from orchestrator.engine.verdict import Verdict, described, verdict
 from orchestrator.engine.world import World
 from orchestrator.runtime.children import Children, Started, ended_signals
+from orchestrator.runtime.endings import TellEnd, told_to_nobody
 from orchestrator.runtime.moving import Changes, Meter, Mover, Position, Runs
 from orchestrator.runtime.steps import Heard, Result, StepRunner, Try, Waiting, decision_signal
 from orchestrator.runtime.undo import Undoing, goes_back
@@ -58,9 +59,16 @@ class Executor:
         meter: Meter,
         fault: FaultPoint = no_faults,
         newest: Callable[[str], Journey | None] = definitions.newest,
+        ends_told: TellEnd = told_to_nobody,
     ) -> None:
         self._mover = Mover(
-            runs=runs, world=world, journeys=journeys, worker=worker, meter=meter, fault=fault
+            runs=runs,
+            world=world,
+            journeys=journeys,
+            worker=worker,
+            meter=meter,
+            fault=fault,
+            ends_told=ends_told,
         )
         self._undoing = Undoing(mover=self._mover, runs=runs, steps=steps, policy=policy)
         self._children = Children(runs=runs, newest=newest, journeys=journeys)

@@ -25,6 +25,7 @@ from orchestrator.engine.runs import (
     Transition,
 )
 from orchestrator.engine.world import World
+from orchestrator.runtime.endings import TellEnd, told_to_nobody
 from orchestrator.runtime.steps import made
 from orchestrator.store.committer import CommitUnknownError
 from orchestrator.store.vault import DataKey
@@ -113,6 +114,7 @@ class Mover:
         worker: str,
         meter: Meter,
         fault: FaultPoint,
+        ends_told: TellEnd = told_to_nobody,
     ) -> None:
         self._runs = runs
         self._world = world
@@ -120,6 +122,7 @@ class Mover:
         self._worker = worker
         self._meter = meter
         self._fault = fault
+        self._ends_told = ends_told
 
     def position(self, run_id: UUID, *, redelivered: bool) -> Position | None:
         """Read a run; None when it is in nobody's hands now: it waits, or is over."""
@@ -191,8 +194,9 @@ class Mover:
     def write(self, at: Position, move: Transition) -> Position | None:
         """Write a transition; returns the new position while the run is still in our hands."""
         seq = at.run.seq + 1
-        if at.run.parent_id is not None and move.to in ENDED:
-            move = replace(move, parent_id=at.run.parent_id)
+        if move.to in ENDED:
+            told = self._ends_told(at.run, move)
+            move = replace(move, parent_id=at.run.parent_id, effects=move.effects + told)
         try:
             moved = self._runs.transit(move, seq=seq, key=at.key, worker=self._worker)
         except CommitUnknownError:

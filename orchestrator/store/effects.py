@@ -12,6 +12,8 @@ from orchestrator.engine import effects as e
 from orchestrator.store.vault import DataKey
 from schemas import ids
 
+RUN_ENDED: Final = "run.ended.v1"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Part:
@@ -189,6 +191,13 @@ _PARTS: Final[dict[type, _Part]] = {
         "reason",
         "UPDATE human_task h SET closed_at = parvis_now(), decision = x.reason, "
         "decided_by = 'worker' FROM {rows} WHERE h.run_id = x.run AND h.closed_at IS NULL",
+    ),
+    e.RunEnded: _update(
+        "journey, outcome, service, territory",
+        f"INSERT INTO outbox(topic, key, payload) SELECT '{RUN_ENDED}', x.run, "
+        "jsonb_build_object('data', jsonb_strip_nulls(jsonb_build_object('run_id', x.run, "
+        "'journey', x.journey, 'outcome', x.outcome, 'service', x.service, "
+        "'territory', x.territory))) FROM {rows}",
     ),
     e.ExchangeMade: _Part(
         columns=(made := _insert("exchange", _EXCHANGE, with_run=True)).columns,

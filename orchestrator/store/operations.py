@@ -15,6 +15,7 @@ from psycopg.rows import DictRow
 from orchestrator.engine.runs import ENDED, LEASE
 from orchestrator.services.ports.operations import Act, ActDone, LogLine, NewRun, RunHead
 from orchestrator.store.connections import Database
+from orchestrator.store.effects import RUN_ENDED
 from orchestrator.store.notifier import Notifier
 from orchestrator.store.transitions import PARENT_TOLD, step_row_id
 from orchestrator.store.vault import DataKey, ErasedError, Vault, opened_or_none
@@ -42,12 +43,16 @@ _MOVED: Final = f"""
              updated_at = parvis_now(), lease_until = parvis_now() + {_LEASE},
              ended_at = CASE WHEN %(to)s = ANY(%(ended)s) THEN parvis_now() END
             WHERE id = %(id)s AND fence = %(fence)s AND status = %(status)s{_ALLOWED}
-           RETURNING id, seq, status, parent_id, ended_at),
+           RETURNING id, seq, status, parent_id, ended_at, journey, error_code),
      s AS (INSERT INTO step(run_id, seq, name, outcome, cause, actor, output, started_at, ended_at)
            SELECT id, seq, %(name)s, %(outcome)s, %(cause)s, %(actor)s, %(reason)s,
                   parvis_now(), parvis_now() FROM r),
      h AS (UPDATE human_task SET closed_at = parvis_now(), decision = %(cause)s, decided_by = %(actor)s
-            FROM r WHERE human_task.run_id = r.id AND human_task.closed_at IS NULL)"""
+            FROM r WHERE human_task.run_id = r.id AND human_task.closed_at IS NULL),
+     told AS (INSERT INTO outbox(topic, key, payload)
+              SELECT '{RUN_ENDED}', id, jsonb_build_object('data', jsonb_build_object('run_id', id,
+                       'journey', journey, 'outcome', coalesce(error_code, status)))
+                FROM r WHERE ended_at IS NOT NULL)"""
 _ACT: Final = f"""
 WITH {_MOVED.lstrip()}{PARENT_TOLD},
      i AS (UPDATE replay_item SET state = 'done', acted_at = parvis_now()

@@ -10,6 +10,7 @@ from datetime import timedelta
 from orchestrator.engine.faults import no_faults
 from orchestrator.engine.journey import PIVOT, Call, Choose, Done, Journey
 from orchestrator.engine.retry import RetryPolicy
+from orchestrator.runtime.endings import told_to_nobody
 from orchestrator.runtime.executor import Executor
 from orchestrator.runtime.steps import StepRunner, at_any_hour
 from orchestrator.services.ports.intake import Arrival, RunStart
@@ -90,6 +91,7 @@ class Ground:
         self.inbox = PostgresInbox(database, committer, vault, self.notifier)
         self.policy, self.fault, self.count = "1s x1; then dead-letter", no_faults, 0
         self.world, self.may_send_at = None, at_any_hour
+        self.ends_told = told_to_nobody
 
     def knows(self, *journeys):
         self.journeys |= {(one.name, one.version): one for one in journeys}
@@ -114,6 +116,7 @@ class Ground:
             worker="test",
             meter=Meter(),
             fault=self.fault,
+            ends_told=self.ends_told,
         )
 
     def arrive(self, journey, **data):

@@ -1,6 +1,8 @@
 """From the outbox to the bus: confirmed is deleted, refused and doubted stay."""
 
+import json
 import time
+from types import SimpleNamespace
 
 import gevent
 import psycopg
@@ -10,6 +12,7 @@ from orchestrator.broker.connection import Broker
 from orchestrator.broker.publisher import ConfirmedPublisher
 from orchestrator.broker.waker import BrokerWaker
 from orchestrator.runtime import relay as relaying
+from orchestrator.runtime.endings import EndsTold
 from orchestrator.runtime.relay import Relay
 from orchestrator.runtime.worker import Worker
 from orchestrator.store.figures import FigureRows
@@ -17,8 +20,10 @@ from orchestrator.store.notifier import Notifier
 from orchestrator.store.outbox import Outbox
 from parvis.metrics import Meter
 from schemas import ids
+from schemas.events.sent.run import RunEnded
 from tests.contract.broker.bus import refuse_more_than, until
 from tests.contract.wakers.rigs import row
+from tests.fakes.running import Ground, call, choose, journey
 
 pytestmark = [pytest.mark.rabbitmq, pytest.mark.postgres]
 
@@ -254,3 +259,24 @@ def test_from_outbox_to_worker_every_run_is_executed(rig, bus):
     greenlet.join(2)
     assert sorted(executed) == sorted(runs)
     bus.becomes(0)
+
+
+def test_the_end_of_a_run_reaches_the_systems_that_bound_it(rig, bus, vault, hub_keys):
+    queue = bus.own_queue("parvis.events", "run.ended.v1")
+    ground = Ground(rig.database, vault, hub_keys)
+    ground.ends_told = EndsTold(SimpleNamespace(territory_of=lambda commune: None))
+    told = ground.knows(journey(choose(), call("first")))
+    run_id = ground.arrive(told, person={"family_name": "Fictive"})
+    ground.executor().execute(run_id, redelivered=False)
+
+    rig.relay()
+    rig.becomes(0)
+
+    bus.becomes(1, queue)
+    message = bus.get(queue)
+    event = json.loads(message.body)
+    assert (event["type"], event["source"]) == ("run.ended.v1", "/hub")
+    assert event["id"] == message.properties["message_id"]
+    assert RunEnded().validate(event["data"]) == {}
+    assert event["data"]["run_id"] == str(run_id)
+    assert b"Fictive" not in message.body
