@@ -146,7 +146,7 @@ def cancel_open(runs: Runs, at: Position, step: str) -> None:
     for child in runs.children(at.run.id, step, key=at.key):
         if child.status not in ENDED:
             with suppress(RunStateError):
-                runs.cancel(child.id, actor=f"run:{at.run.id}", reason="parent")
+                runs.cancel(child.id, actor=f"run:{at.run.id}")
 
 
 def _before(at: Position, step: Undoable) -> frozenset[str]:

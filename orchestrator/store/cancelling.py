@@ -2,17 +2,24 @@
 
 The fence of a run in a worker's hands is left alone: the step under way must still be logged, or
 nobody would take back what it did. The row that tells who asked stands behind the last one written,
-at the same place of the log, so that the place the worker is about to write stays free.
+at the same place of the log, so that the place the worker is about to write stays free. Why they
+did is sealed with the run's data, as the reasons of all acts are.
 """
 
 from typing import Final
 from uuid import UUID
 
 from orchestrator.engine.runs import LEASE
-from orchestrator.store.connections import Database
+from orchestrator.store.connections import Connection, Database
+from orchestrator.store.transitions import step_row_id
+from orchestrator.store.vault import Vault
 from schemas.errors import RunStateError
 
 _LEASE: Final = f"interval '{int(LEASE.total_seconds())} s'"
+_PLACE: Final = """
+SELECT r.seq, r.data_key_id, k.wrapped, 1 + coalesce((SELECT max(attempt) FROM step
+         WHERE run_id = r.id AND seq = r.seq), 0) AS attempt
+  FROM run r LEFT JOIN data_key k ON k.id = r.data_key_id WHERE r.id = %s FOR UPDATE OF r"""
 _CANCEL: Final = f"""
 WITH c AS (SELECT id, pivoted, cancel_asked OR status = 'compensating' AS is_stopping,
                   status IN ('waiting_timer', 'waiting_signal', 'waiting_human', 'stuck') AS rests
@@ -27,11 +34,11 @@ WITH c AS (SELECT id, pivoted, cancel_asked OR status = 'compensating' AS is_sto
              lease_until = CASE WHEN c.rests THEN parvis_now() + {_LEASE} ELSE r.lease_until END
             FROM c WHERE r.id = c.id AND NOT c.pivoted AND (c.rests OR NOT c.is_stopping)
            RETURNING r.id, r.seq, r.status, c.rests),
-     s AS (INSERT INTO step(run_id, seq, attempt, name, outcome, cause, actor, started_at, ended_at)
+     s AS (INSERT INTO step(run_id, seq, attempt, name, outcome, cause, actor, output, started_at,
+                            ended_at)
            SELECT u.id, u.seq, 1 + coalesce((SELECT max(attempt) FROM step
                     WHERE run_id = u.id AND seq = u.seq), 0), 'run:cancel', 'deferred',
-                  'cancel' || coalesce(': ' || %(reason)s::text, ''), %(actor)s,
-                  parvis_now(), parvis_now() FROM u),
+                  %(cause)s, %(actor)s, %(reason)s, parvis_now(), parvis_now() FROM u),
      t AS (UPDATE human_task h SET closed_at = parvis_now(), decision = 'cancel', decided_by = %(actor)s
             FROM u WHERE h.run_id = u.id AND u.rests AND h.closed_at IS NULL),
      o AS (INSERT INTO outbox(topic, key) SELECT 'wake', id FROM u WHERE rests)
@@ -39,13 +46,19 @@ SELECT c.pivoted, coalesce(u.status, r.status) AS status
   FROM c JOIN run r ON r.id = c.id LEFT JOIN u ON u.id = c.id"""
 
 
-def cancel(database: Database, run_id: UUID, *, actor: str, reason: str | None) -> str | None:
+def cancel(
+    database: Database, vault: Vault, run_id: UUID, *, actor: str, reason: str | None
+) -> str | None:
     """Ask a run to stop; returns its status afterwards, or None when it is over or unknown.
 
     Raises:
         RunStateError: it did something that cannot be taken back.
     """
-    row = database.one(_CANCEL, {"id": run_id, "actor": actor, "reason": reason})
+    with database.transaction() as connection:
+        sealed = _sealed(connection, vault, run_id, reason) if reason else None
+        cause = f"cancel: {reason}" if reason and not sealed else "cancel"
+        values = {"id": run_id, "actor": actor, "cause": cause, "reason": sealed}
+        row = connection.execute(_CANCEL, values).fetchone()
     if row is None:
         return None
     if row["pivoted"]:
@@ -54,3 +67,12 @@ def cancel(database: Database, run_id: UUID, *, actor: str, reason: str | None) 
         )
     status: str = row["status"]
     return status
+
+
+def _sealed(connection: Connection, vault: Vault, run_id: UUID, reason: str) -> bytes | None:
+    """Seal a reason for the row that will tell it; None when the run's data cannot be sealed."""
+    place = connection.execute(_PLACE, (run_id,)).fetchone()
+    if place is None or place["wrapped"] is None:
+        return None
+    key = vault.open_key(place["data_key_id"], place["wrapped"])
+    return key.seal_json(step_row_id(run_id, place["seq"], place["attempt"]), {"reason": reason})

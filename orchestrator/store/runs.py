@@ -201,7 +201,7 @@ class RunStore:
         Raises:
             RunStateError: it did something that cannot be taken back, and only goes forward.
         """
-        status = cancel(self._database, run_id, actor=actor, reason=reason)
+        status = cancel(self._database, self._vault, run_id, actor=actor, reason=reason)
         self._notifier.poke()
         return status
 

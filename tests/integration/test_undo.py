@@ -76,10 +76,13 @@ def test_a_waiting_run_that_is_cancelled_goes_back_at_once_and_says_who_asked(gr
     ground.go()
     assert ground.state(run_id) == ("cancelled", None)
     assert ground.partner.effects == {"first": 1, "cancel_first": 1}
-    acts = ground.database.all("SELECT name, cause, actor FROM step WHERE actor <> 'worker'")
-    assert [(row["name"], row["cause"], row["actor"]) for row in acts] == [
-        ("run:cancel", "cancel: doublon", "cli:ana")
-    ]
+    (act,) = RunActTable(ground.database, ground.vault, ground.notifier).acts(run_id)
+    assert (act.name, act.cause, act.actor, act.reason) == (
+        *("run:cancel", "cancel", "cli:ana", "doublon"),
+    )
+    kept = ground.one("SELECT cause, output FROM step WHERE name = 'run:cancel'")
+    assert "doublon" not in kept["cause"]
+    assert b"doublon" not in bytes(kept["output"])
     assert ground.runs.cancel(run_id, actor="cli:ana") is None
     assert ground.runs.cancel(ids.uuid7(), actor="cli:ana") is None
 
