@@ -2,8 +2,8 @@
 
 Raw epoll in one process, because a framework would cost more than the engines it serves. The first
 segment of the path names a system: ``fast`` and any unknown name answer at once, ``slow`` after
-200 ms. ``PUT /_delay/NAME/MILLISECONDS`` changes one, ``GET /_figures`` tells calls and most in
-flight per system since the last time it was asked.
+200 ms. ``PUT /_delay/NAME/MILLISECONDS`` changes one, ``GET /_figures`` tells calls in flight now
+and, since the last time it was asked, how many there were and the most in flight, per system.
 
 ``python -m benchmarks.lab.partner`` prints the port it listens on.
 """
@@ -146,7 +146,9 @@ class Partner:
             self._delays[path[2]] = int(path[3]) / 1000
             told = b"{}"
         else:
-            told = json.dumps({"calls": self._calls, "most_in_flight": self._most}).encode()
+            flying = {name.decode(): count for name, count in self._in_flight.items()}
+            figures = {"calls": self._calls, "most_in_flight": self._most, "in_flight": flying}
+            told = json.dumps(figures).encode()
             self._calls.clear()
             self._most.clear()
         return HEAD % (200, b"OK", len(told)) + told
