@@ -70,6 +70,7 @@ class Program:
     def start(self) -> None:
         """Start it, after what a dead one left of its group was ended."""
         self._end_group(signal.SIGKILL)
+        self._asked_at = None
         log = self.log.open("ab") if self.log else None
         try:
             self._process = subprocess.Popen(

@@ -18,7 +18,6 @@ from orchestrator.services.partner_keys import PartnerKeys
 from orchestrator.services.placements import Placements
 from orchestrator.services.rate_limits import RateLimits, RatePolicy
 from orchestrator.services.readiness import STOPPING, Readiness, Stopping
-from orchestrator.services.run_views import RunViews
 from orchestrator.services.signups import Signups
 from orchestrator.services.snapshots import Snapshot
 from orchestrator.store import migrate
@@ -32,7 +31,7 @@ from orchestrator.store.library import (
 from orchestrator.store.partners import PartnerRows
 from orchestrator.store.placements import PlacementTable
 from orchestrator.store.readiness import ReadinessRows
-from orchestrator.store.views import RunViewRows, SystemViewRows
+from orchestrator.store.views import SystemViewRows
 from parvis.bootstrap import Hub
 from web import citizen, console
 from web.citizen import CitizenServices, CityCard
@@ -136,11 +135,7 @@ def _citizen_services(hub: Hub, intake: Intake) -> CitizenServices:
 def _console_services(hub: Hub) -> ConsoleServices:
     return ConsoleServices(
         links=hub.staff_links,
-        runs=RunViews(
-            rows=RunViewRows(hub.database, hub.vault),
-            journeys=journeys.journey_for,
-            journey_names=sorted({name for name, _ in journeys.all_journeys()}),
-        ),
+        runs=hub.repairs.views,
         connectors=ConnectorViews(
             rows=SystemViewRows(hub.database),
             titles=lambda: {name: cls.manifest.title for name, cls in hub.catalogue.items()},

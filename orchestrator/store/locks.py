@@ -11,6 +11,12 @@ WAKER: Final = 7_270_933
 RELAY: Final = 7_270_934
 
 
+def takes(connection: Connection, number: int) -> bool:
+    """Try to take a lock for as long as a connection lives; False while another one holds it."""
+    row = connection.execute("SELECT pg_try_advisory_lock(%s) AS got", (number,)).fetchone()
+    return bool(row and row["got"])
+
+
 class AdvisoryLock:
     """Held while its connection lives; ``acquire`` is cheap once held."""
 
@@ -28,13 +34,13 @@ class AdvisoryLock:
             return True
         self.release()
         connection = self._database.connect()
-        row = connection.execute(
-            "SELECT pg_try_advisory_lock(%s) AS got", (self._number,)
-        ).fetchone()
-        if row and row["got"]:
-            self._connection = connection
-            return True
-        connection.close()
+        try:
+            if takes(connection, self._number):
+                self._connection = connection
+                return True
+        finally:
+            if self._connection is not connection:
+                connection.close()
         return False
 
     def release(self) -> None:

@@ -13,7 +13,7 @@ from uuid import UUID, uuid5
 
 from orchestrator.services.ports.publishing import DeadWake, OutboxRow, Sent
 from orchestrator.store.connections import Connection, Database
-from orchestrator.store.locks import RELAY
+from orchestrator.store.locks import RELAY, takes
 from orchestrator.store.notices import listen, wait_for_notice
 from schemas.errors import StoreUnavailableError
 
@@ -49,8 +49,7 @@ class Outbox:
             return True
         connection = self._database.connect()
         try:
-            row = connection.execute("SELECT pg_try_advisory_lock(%s) AS got", (RELAY,)).fetchone()
-            if row and row["got"]:
+            if takes(connection, RELAY):
                 listen(connection)
                 self._connection = connection
                 return True

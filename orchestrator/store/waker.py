@@ -13,7 +13,7 @@ import gevent
 
 from orchestrator.services.ports.waking import Wake, WakesAwayError
 from orchestrator.store.connections import Connection, Database
-from orchestrator.store.locks import WAKER
+from orchestrator.store.locks import WAKER, takes
 from orchestrator.store.notices import listen, wait_for_notice
 from schemas import clock
 from schemas.errors import StoreUnavailableError
@@ -45,8 +45,7 @@ class EmbeddedWaker:
         """Become the active reader; False while another worker is."""
         with _away():
             connection = self._connected()
-            row = connection.execute("SELECT pg_try_advisory_lock(%s) AS got", (WAKER,)).fetchone()
-            got = bool(row and row["got"])
+            got = takes(connection, WAKER)
             if got:
                 listen(connection)
                 self._is_first_look, self._is_draining = True, False

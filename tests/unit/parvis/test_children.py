@@ -206,3 +206,18 @@ def assert_gone(pid):
             return
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def test_a_program_started_again_after_it_was_stopped_is_asked_again_before_it_is_ended(tmp_path):
+    code = (
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\n"
+        "print('ready', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    child = program(tmp_path, code, patience_seconds=10)
+    for turn in (1, 2):
+        child.start()
+        awaited(child.log, turn * "ready\n")
+        child.stop()
+        assert child.ended_with == 7
