@@ -65,6 +65,7 @@ from orchestrator.store.partitions import make_ahead
 from orchestrator.store.runs import RunStore
 from orchestrator.store.secrets import SecretRows
 from orchestrator.store.staff import StaffTable
+from orchestrator.store.unheard import Unheard
 from orchestrator.store.vault import Vault
 from orchestrator.store.waiting import WaitingRuns
 from orchestrator.store.waker import EmbeddedWaker
@@ -205,6 +206,11 @@ class Hub:
         )
 
     @cached_property
+    def unheard(self) -> Unheard:
+        """Messages that joined a run too late."""
+        return Unheard(self.database, self.vault, newest=journeys.newest, poke=self.notifier.poke)
+
+    @cached_property
     def staff_links(self) -> StaffLinks:
         """Sign-in links of the console."""
         return StaffLinks(rows=StaffTable(database=self.database), keys=self.keys)
@@ -331,6 +337,7 @@ class Hub:
                     most_per_second=self.system_policies.most_per_second,
                 ),
                 MoveReplays(self.repairs.replays),
+                Rarely("messages.taken_up", self.unheard.take_up, every_seconds=1),
                 Rarely(
                     "partitions.made",
                     lambda: len(make_ahead(self.database)),

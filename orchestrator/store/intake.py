@@ -19,6 +19,7 @@ from orchestrator.services.ports.intake import Arrival
 from orchestrator.store.committer import Committer, CommitUnknownError
 from orchestrator.store.connections import Connection, Database
 from orchestrator.store.notifier import Notifier
+from orchestrator.store.unheard import LATE
 from orchestrator.store.vault import DataKey, Vault
 from schemas import ids
 from schemas.errors import EventIdReusedError, StoreUnavailableError
@@ -61,7 +62,8 @@ WITH t AS (SELECT * FROM unnest({_ARRAYS}) AS t({_NAMES})),
      o AS (INSERT INTO outbox(topic, key) SELECT 'wake', id FROM r)
 SELECT message_id FROM i"""
 _JOIN: Final = f"""
-WITH w AS (SELECT id, status IN ('waiting_signal', 'waiting_human') AND waiting_for = %(type)s AS wakes
+WITH w AS (SELECT id, {LATE} AS is_late,
+                  status IN ('waiting_signal', 'waiting_human') AND waiting_for = %(type)s AS wakes
              FROM run WHERE journey = %(journey)s AND key = %(key)s AND ended_at IS NULL FOR UPDATE),
      i AS (INSERT INTO inbox(source, event_id, body_sha, message_id, run_id)
            SELECT %(source)s, %(event_id)s, %(body_sha)s, %(message_id)s, id FROM w
@@ -70,8 +72,9 @@ WITH w AS (SELECT id, status IN ('waiting_signal', 'waiting_human') AND waiting_
      m AS (INSERT INTO message(id, source, event_id, type, subject, headers, body, data_key_id)
            SELECT message_id, %(source)s, %(event_id)s, %(type)s, %(subject)s, %(headers)s::jsonb,
                   %(body)s, %(key_id)s FROM i),
-     s AS (INSERT INTO signal(id, run_id, name, dedup)
-           SELECT message_id, run_id, %(type)s, message_id::text FROM i RETURNING run_id),
+     s AS (INSERT INTO signal(id, run_id, name, dedup, is_late)
+           SELECT message_id, run_id, %(type)s, message_id::text, w.is_late
+             FROM i JOIN w ON w.id = i.run_id RETURNING run_id),
      u AS (UPDATE run r SET signals = signals + 1, fence = fence + w.wakes::int,
              status = CASE WHEN w.wakes THEN 'ready' ELSE r.status END,
              wake_at = CASE WHEN w.wakes THEN NULL ELSE wake_at END,

@@ -73,13 +73,19 @@ def show(session: Session, *, run: UUID, is_json: bool) -> None:
     if view is None:
         fault = f"Aucune exécution ne porte l'identifiant {run}."
         raise RunUnknownError(fault)
-    acts = repairs.acts.acts(run)
+    acts, late = repairs.acts.acts(run), session.hub.unheard.waiting(run)
     if is_json:
         attempts = [_attempt(each) for each in view.attempts]
         done = [_act(each) for each in acts]
-        answer({**_line(view.line), "log": attempts, "acts": done, "ahead": list(view.ahead)})
+        told = {"log": attempts, "acts": done, "ahead": list(view.ahead), "late_messages": late}
+        answer({**_line(view.line), **told})
         return
     say(*_sheet(view, {(act.seq, act.attempt): act for act in acts}))
+    if late:
+        say(
+            f"Messages de la même clé arrivés depuis : {late}. Si elle ne va pas à son terme, le premier",
+            "lancera une exécution à lui.",
+        )
 
 
 @runs.command("retry")
