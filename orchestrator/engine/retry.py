@@ -47,9 +47,7 @@ class RetryPolicy:
             raise ConfigurationError(_wrong(text))
         policy = cls(lines=lines, end=_ENDS[end])
         if policy.tries - 1 > _MOST_TRIES or policy.seconds > _MOST_SECONDS:
-            fault = (
-                f"Politique de reprise « {text[:80]} » : au plus {_MOST_TRIES} essais et 30 jours."
-            )
+            fault = f"Politique de reprise « {text[:80]} » : au plus {_MOST_TRIES} reprises et 30 jours."
             raise ConfigurationError(fault)
         return policy
 
@@ -167,8 +165,13 @@ def _short(seconds: int) -> str:
 
 def _line(line: str, text: str) -> Line:
     read = _LINE.fullmatch(line)
-    if not read or int(read[1]) == 0 or not 0 < int(read[3]) <= _MOST_TRIES:
+    if not read:
         raise ConfigurationError(_wrong(text))
+    if int(read[1]) == 0 or int(read[3]) == 0:
+        fault = (
+            f"Politique de reprise : « {line} » : un délai est d'au moins 1s, au moins une fois."
+        )
+        raise ConfigurationError(fault)
     return Line(seconds=int(read[1]) * _UNITS[read[2]], count=int(read[3]))
 
 

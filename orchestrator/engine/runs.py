@@ -115,7 +115,7 @@ class Run:
     def in_doubt(self, step_name: str) -> bool:
         """Tell whether a try of a step may have got through without our knowing."""
         for row in self.log:
-            if row.name == step_name and (row.outcome == "unknown" or row.cause == IN_DOUBT):
+            if row.name == step_name and leaves_doubt(row.outcome, row.cause):
                 return True
         return False
 
@@ -126,6 +126,11 @@ class Run:
     def attempts(self, step_name: str) -> int:
         """Return how many rows the log holds for a step, deferred ones included."""
         return sum(row.name == step_name for row in self.log)
+
+
+def leaves_doubt(outcome: str, cause: str | None) -> bool:
+    """Tell of a row of the log whether nobody knows that the try it tells did nothing."""
+    return outcome == "unknown" or cause == IN_DOUBT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

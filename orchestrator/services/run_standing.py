@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from orchestrator.engine.journey import PIVOT, Call, ForEach, Journey, StartJourney, Step
-from orchestrator.engine.runs import UNDO
+from orchestrator.engine.runs import UNDO, leaves_doubt
 from orchestrator.services.ports.operations import LogLine, RunHead
 
 DONE: Final = frozenset({"ok", "skipped"})
@@ -111,8 +111,12 @@ class Standing:
         return found
 
     def _is_in_doubt(self, step: Step) -> bool:
+        tries = [row for row in self.head.log if row.name == step.name]
         unlogged = self.head.error_code in _DOUBTFUL_CODES
-        return unlogged or "unknown" in self.head.outcomes(step.name)
+        doubtful = unlogged or any(leaves_doubt(row.outcome, row.cause) for row in tries)
+        # a step that started other runs fails after they ended: those that ended well did something
+        started = isinstance(step, ForEach | StartJourney)
+        return doubtful or (started and any(row.outcome == "error" for row in tries))
 
 
 def _made(row: LogLine, step: Step) -> bool:

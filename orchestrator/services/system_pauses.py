@@ -10,10 +10,10 @@ from typing import Final
 
 from orchestrator.engine.breaker import State
 from orchestrator.services.ports.breakers import BreakerRow, PausedByHand, Pausing
+from orchestrator.services.run_operations import checked_reason
 from schemas import clock
 from schemas.errors import (
     PauseEndError,
-    ReasonMissingError,
     SystemNotPausedError,
     SystemUnknownError,
 )
@@ -21,7 +21,6 @@ from schemas.shapes import nearest
 
 USUAL: Final = timedelta(hours=24)
 LONGEST: Final = timedelta(days=30)
-MOST_CHARACTERS: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +40,11 @@ class SystemPauses:
 
         Raises:
             SystemUnknownError: no such system.
-            ReasonMissingError: no reason.
+            ReasonMissingError: no reason, or one that may name somebody.
             PauseEndError: the end is past, or more than 30 days away.
         """
         self._known(profile)
-        words = " ".join(reason.split())[:MOST_CHARACTERS]
-        if not words:
-            raise ReasonMissingError
+        words = checked_reason(reason)
         now = clock.utcnow()
         end = until or now + USUAL
         if not now < end <= now + LONGEST:

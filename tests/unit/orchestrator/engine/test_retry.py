@@ -44,6 +44,20 @@ def test_what_is_no_policy_is_refused_in_words(text):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("1s x2; 0s x3; then dead-letter", "« 0s x3 » : un délai est d'au moins 1s"),
+        ("1s x0; then dead-letter", "« 1s x0 » : un délai"),
+        ("1s x201; then dead-letter", "au plus 200 reprises"),
+        ("1s; then dead-letter", "illisible : écrivez par exemple"),
+    ],
+)
+def test_the_refusal_of_a_policy_says_what_is_wrong_with_it(text, said):
+    with pytest.raises(ConfigurationError, match=said):
+        RetryPolicy.read(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
         (
             "5min x10; then dead-letter",
             "toutes les 5 minutes, 10 fois ; puis mise au rebut",

@@ -446,3 +446,21 @@ def test_an_item_of_a_replay_is_left_when_its_run_moved_since():
     with pytest.raises(RunStateError, match="changé depuis"):
         made.retry(at.id, actor=ACTOR, item=Item(replay_id=ids.uuid7(), fence=6))
     assert rows.acted == []
+
+
+def test_a_run_whose_last_try_followed_a_doubtful_one_does_not_begin_again():
+    at = head(log=[("library", "ok"), ("preregister", "error")])
+    tried = replace(at.log[1], cause="in_doubt")
+    made, rows = operations(replace(at, log=[at.log[0], tried]))
+    with pytest.raises(RunStateError, match="« preregister » a peut-être déjà agi dehors"):
+        made.restart(at.id, actor=ACTOR)
+    assert rows.begun == []
+
+
+def test_a_run_whose_children_did_something_does_not_begin_again():
+    each = journey(ForEach("enrol", lambda _context: {}, "k", all_or_nothing=True))
+    at = head(log=[("enrol", "error")])
+    made, rows = operations(at, each)
+    with pytest.raises(RunStateError, match="« enrol » a peut-être déjà agi dehors"):
+        made.restart(at.id, actor=ACTOR)
+    assert rows.begun == []
