@@ -15,11 +15,13 @@ import gevent
 from gevent.event import Event
 
 from orchestrator.broker.connection import Link
+from schemas import clock
 from schemas.errors import BrokerRefusedError, BrokerUnavailableError
 
 _BEAT_SECONDS: Final = 1.0
 _FRAMES_IN_A_ROW: Final = 500
 _GOODBYE_SECONDS: Final = 3.0
+_IDLE_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,7 @@ class Consumer:
         self._accepted: list[int] = []
         self._rejected: deque[tuple[int, bool]] = deque()
         self._wants_more = self._is_consuming = True
+        self._heard_at = clock.monotonic()
         self._is_leaving = self._was_cancelled = False
         with link.speaking():
             self._channel = link.channel()
@@ -128,6 +131,7 @@ class Consumer:
         self._stirred.clear()
         self._answer()
         self._follow_wish()
+        self._renew_when_idle()
         self._read()
         self._link.beat()
 
@@ -168,6 +172,21 @@ class Consumer:
         else:
             self._channel.basic_cancel(self._tag, nowait=True)
 
+    def _renew_when_idle(self) -> None:
+        """Consume anew when nothing comes: a cluster does not always say that a queue was deleted.
+
+        Somebody else may have declared it again, and its wakes would wait for nobody. Only while we
+        hold nothing: each consumer has a prefetch to itself. What is on its way to the old name goes
+        back by itself.
+        """
+        is_idle = clock.monotonic() - self._heard_at > _IDLE_SECONDS
+        if is_idle and self._is_consuming and not self._unanswered:
+            self._heard_at = clock.monotonic()
+            self._channel.basic_cancel(self._tag, nowait=True)
+            self._channel.callbacks.pop(self._tag, None)
+            self._channel.cancel_callbacks.pop(self._tag, None)
+            self._consume(nowait=True)
+
     def _consume(self, *, nowait: bool = False) -> None:
         """Begin to consume under a new name: 3.10 ends a connection that takes up an old one again."""
         self._tag = f"parvis.{next(self._turns)}"
@@ -181,6 +200,7 @@ class Consumer:
 
     def _deliver(self, message: Any) -> None:
         tag = message.delivery_tag
+        self._heard_at = clock.monotonic()
         self._unanswered[tag] = None
         self._taken(
             Delivery(

@@ -5,7 +5,7 @@ import time
 import gevent
 import pytest
 
-from orchestrator.broker import connection
+from orchestrator.broker import connection, consumer
 from orchestrator.broker.topology import DEAD_QUEUE, JOURNEY_QUEUE
 from orchestrator.services.ports.waking import WakesAwayError
 from schemas import ids
@@ -111,6 +111,35 @@ def test_what_a_worker_was_given_by_a_queue_that_is_gone_is_served_by_it_and_by_
     assert held[0].run_id in {wake.run_id for wake in kept}
     assert all(wake.redelivered for wake in kept)
     waker.settle(wake.id for wake in (held[1], *kept))
+
+
+def test_a_queue_that_went_and_came_back_without_a_word_is_consumed_again(rig, bus, monkeypatch):
+    """As a cluster does that has lost the leader of the queue: it tells no consumer."""
+    monkeypatch.setattr(consumer, "_IDLE_SECONDS", 0.5)
+    monkeypatch.setattr(consumer.Consumer, "_cancelled", lambda *_: None)
+    waker = rig.active()
+    bus.delete()
+    rig.publisher.close()
+    run_id = ids.uuid7()
+
+    rig.send(run_id)
+
+    (wake,) = take(waker, 1, seconds=20)
+    assert wake.run_id == run_id
+    assert waker._consumer.is_alive
+    waker.settle([wake.id])
+
+
+def test_an_idle_worker_that_consumes_anew_holds_no_more_than_its_prefetch(rig, bus, monkeypatch):
+    monkeypatch.setattr(consumer, "_IDLE_SECONDS", 0.1)
+    waker = rig.active(prefetch=10)
+    first = waker._consumer._tag
+    until(lambda: waker._consumer._tag != first, "it did not consume anew", seconds=20)
+    rig.send(*(ids.uuid7() for _ in range(30)))
+
+    assert len(take(waker, 10, seconds=20)) == 10
+    assert nothing_comes(waker, seconds=3)
+    bus.becomes(20)
 
 
 def test_what_a_gone_queue_had_given_is_left_to_the_sweeper_when_the_broker_stays_away(rig, bus):
