@@ -20,7 +20,7 @@ from benchmarks.lab.ground import Ground, ground
 from benchmarks.lab.progress import Progress
 
 HANGS_MS: Final = 10_000
-GREENLETS: Final = 1_500
+GREENLETS: Final = 400
 TENTHS: Final = 10
 
 

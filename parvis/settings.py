@@ -31,6 +31,13 @@ FAULT_POINTS: Final = (
 )
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 KEY_BYTES: Final = 32
+MOST_GREENLETS_ON_A_BROKER: Final = 400
+"""As many wakes as RabbitMQ hands to one process at once: greenlets beyond it would stay idle."""
+TOO_MANY_GREENLETS: Final = (
+    f"Avec RabbitMQ, un processus mène au plus {MOST_GREENLETS_ON_A_BROKER} parcours de front : "
+    "au-delà ils resteraient sans travail. Baissez PARVIS_GREENLETS (ou --greenlets) et ajoutez "
+    "des processus (--processes)."
+)
 
 
 class Mode(StrEnum):
@@ -230,6 +237,8 @@ class _Reader:
     def check_together(self, values: Mapping[str, Any]) -> None:
         """Check what only several values together can get wrong."""
         url = urlsplit(values["public_url"])
+        if values["broker_url"] and (values["greenlets"] or 0) > MOST_GREENLETS_ON_A_BROKER:
+            self.faults.append(TOO_MANY_GREENLETS)
         if values["mode"] is Mode.PRODUCTION and values["test_fault"]:
             self.faults.append("PARVIS_TEST_FAULT est refusé hors des tests : retirez-le.")
         if url.scheme == "http" and url.hostname not in LOOPBACK:

@@ -10,6 +10,8 @@ import click
 from parvis.cli.broker import check as check_broker
 from parvis.cli.context import Session, session
 from parvis.cli.french import FrenchCommand
+from parvis.settings import MOST_GREENLETS_ON_A_BROKER, TOO_MANY_GREENLETS
+from schemas.errors import ConfigurationError
 
 GUNICORN = ("-m", "gunicorn", "--no-control-socket", "--config")
 
@@ -48,6 +50,8 @@ def worker(session: Session, *, processes: int, greenlets: int | None, keeps_no_
     """Fait avancer les parcours (jusqu'à l'arrêt)."""
     _check(session)
     if session.hub.broker is not None:
+        if (greenlets or 0) > MOST_GREENLETS_ON_A_BROKER:
+            raise ConfigurationError(TOO_MANY_GREENLETS)
         check_broker(session.hub.broker)
     if greenlets is not None:
         os.environ["PARVIS_GREENLETS"] = str(greenlets)

@@ -3,7 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from parvis.settings import Mode, Settings, read_master_keys
+from orchestrator.broker.waker import prefetch_for
+from parvis.cli import main
+from parvis.settings import MOST_GREENLETS_ON_A_BROKER, Mode, Settings, read_master_keys
 from schemas.errors import ConfigurationError
 
 
@@ -161,3 +163,25 @@ def test_a_web_server_that_stops_serves_on_unless_it_stands_alone(environ, mode,
 def test_a_drain_as_long_as_the_grace_of_a_stop_is_a_fault(environ, value):
     (fault,) = faults(environ | {"PARVIS_DRAIN_SECONDS": value})
     assert fault == "PARVIS_DRAIN_SECONDS doit être un nombre entier de 0 à 20."
+
+
+def test_greenlets_that_a_broker_would_leave_idle_are_refused(environ):
+    broker = {"PARVIS_BROKER_URL": "amqp://parvis:pw@127.0.0.1:5672/parvis"}
+    assert Settings.read(environ | broker | {"PARVIS_GREENLETS": "400"}).greenlets == 400
+    (fault,) = faults(environ | broker | {"PARVIS_GREENLETS": "401"})
+    assert "au plus 400 parcours" in fault
+    assert "pw" not in fault
+    assert Settings.read(environ | {"PARVIS_GREENLETS": "401"}).greenlets == 401
+
+
+def test_the_bound_of_greenlets_is_what_the_broker_hands_out():
+    assert prefetch_for(MOST_GREENLETS_ON_A_BROKER) == MOST_GREENLETS_ON_A_BROKER
+    assert prefetch_for(2 * MOST_GREENLETS_ON_A_BROKER) == MOST_GREENLETS_ON_A_BROKER
+
+
+def test_a_worker_told_too_many_greenlets_does_not_start(environ, monkeypatch, capfd):
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PARVIS_BROKER_URL", "amqp://parvis:pw@127.0.0.1:5672/parvis")
+    assert main(["worker", "--greenlets", "401"]) == 78
+    assert "au plus 400 parcours" in capfd.readouterr().err
