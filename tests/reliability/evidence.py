@@ -72,6 +72,7 @@ def outcomes_of(folder: Path) -> list[Outcome]:
         _outcome(case)
         for path in sorted(folder.glob("*.xml"))
         for case in ET.parse(path).iter("testcase")  # noqa: S314 - pytest's, of a minute ago
+        if case.get("name")  # a session that was broken off leaves rows without
     ]
     return sorted(found, key=lambda outcome: -outcome.seconds)
 
@@ -88,9 +89,10 @@ def page(
     outcomes: Sequence[Outcome],
     *,
     ended_at: datetime,
+    everything_held: bool,
 ) -> str:
     """Return the page."""
-    verdict = "everything held" if is_clean(reports, outcomes) else "NOT everything held"
+    verdict = "everything held" if everything_held else "NOT everything held"
     lines = [
         f"# The last long campaign: {verdict}",
         "",

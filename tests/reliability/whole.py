@@ -6,6 +6,7 @@ half; the seeds yield to the processes. Whatever comes of it, a page is written:
 """
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -33,6 +34,7 @@ GOODBYE_SECONDS = 120
 
 def main(arguments: Sequence[str]) -> int:
     """Run both halves with what pytest is told besides; 0 when everything held."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     _empty(FOLDER)
     circumstances = Circumstances(
         commit=commit(), begun_at=datetime.now(UTC), command=" ".join(["make campaign", *arguments])
@@ -43,11 +45,18 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         codes = [_end(half) for half in halves]
     reports, outcomes = reports_of(FOLDER), outcomes_of(FOLDER)
-    text = page(circumstances, reports, outcomes, ended_at=datetime.now(UTC))
+    everything_held = is_clean(reports, outcomes) and not any(codes)
+    text = page(
+        circumstances,
+        reports,
+        outcomes,
+        ended_at=datetime.now(UTC),
+        everything_held=everything_held,
+    )
     target = EVIDENCE if size() == 1 and not arguments else FOLDER / EVIDENCE.name
     target.write_text(text, encoding="utf-8")
     sys.stdout.write(f"{text}\n{target.relative_to(ROOT)}; {FOLDER.relative_to(ROOT)}/*.log\n")
-    return 0 if is_clean(reports, outcomes) and not any(codes) else 1
+    return 0 if everything_held else 1
 
 
 def _begin(name: str, where: str, more: Sequence[str], *, yields: int) -> "subprocess.Popen[bytes]":
@@ -66,15 +75,17 @@ def _begin(name: str, where: str, more: Sequence[str], *, yields: int) -> "subpr
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
+            start_new_session=True,  # asked to stop by us, once, and not by the terminal too
         )
 
 
 def _end(half: "subprocess.Popen[bytes]") -> int:
-    """Let an interrupted half stop what it started; insist in the end."""
+    """Have a half stop what it started; insist in the end."""
+    half.send_signal(signal.SIGINT)
     try:
         return half.wait(GOODBYE_SECONDS)
     except subprocess.TimeoutExpired:
-        half.kill()
+        os.killpg(half.pid, signal.SIGKILL)
         return half.wait()
 
 
