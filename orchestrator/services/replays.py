@@ -103,9 +103,6 @@ class Replays:
         said = checked_reason(reason or "") if act == DISCARD else None
         groups = [group for group in self.letters.failures() if selection.holds(group)]
         keys = [key for group in groups for key in group.keys]
-        if sum(group.runs for group in groups) > MOST:
-            fault = f"Plus de {MOST} exécutions : précisez la sélection."
-            raise NothingSelectedError(fault)
         plan = ReplayPlan(
             id=ids.uuid7(),
             act=act,
@@ -114,8 +111,12 @@ class Replays:
             reason=said,
             actor=actor,
         )
-        if not keys or not self.rows.plan(plan, keys, since=selection.since, most=MOST):
+        total = self.rows.plan(plan, keys, since=selection.since, most=MOST) if keys else 0
+        if not total:
             raise NothingSelectedError("Aucune exécution en rebut ne correspond.")
+        if total > MOST:
+            fault = f"Plus de {MOST} exécutions : précisez la sélection."
+            raise NothingSelectedError(fault)
         return self.state(plan.id)
 
     def start(self, replay_id: UUID, *, actor: str) -> bool:

@@ -21,10 +21,11 @@ WITH chosen AS (
        SELECT c.id, c.fence, row_number() OVER (ORDER BY c.created_at, c.id) AS position
          FROM (SELECT f.id, f.fence, f.created_at FROM ({FAILED}) f JOIN {KEYS} ON {SAME}
                 WHERE %(since)s::timestamptz IS NULL OR f.updated_at >= %(since)s
-                ORDER BY f.created_at, f.id LIMIT %(most)s) c),
+                ORDER BY f.created_at, f.id LIMIT %(most)s + 1) c),
      p AS (INSERT INTO replay(id, act, selection, reason, rate, total, planned_by)
            SELECT %(id)s, %(act)s, %(selection)s::jsonb, %(reason)s, %(rate)s, t.total, %(actor)s
-             FROM (SELECT count(*) AS total FROM chosen) t WHERE t.total > 0 RETURNING id),
+             FROM (SELECT count(*) AS total FROM chosen) t
+             WHERE t.total BETWEEN 1 AND %(most)s RETURNING id),
      i AS (INSERT INTO replay_item(replay_id, run_id, fence, position)
            SELECT p.id, c.id, c.fence, c.position FROM p CROSS JOIN chosen c)
 SELECT count(*) AS total FROM chosen"""
@@ -75,7 +76,7 @@ class ReplayTable:
     def plan(
         self, plan: ReplayPlan, keys: Sequence[FailureKey], *, since: datetime | None, most: int
     ) -> int:
-        """Freeze the runs put aside for these failures; returns how many (none: nothing is kept)."""
+        """Freeze the runs put aside for these failures; returns how many; see the port."""
         values = {
             "id": plan.id,
             "act": plan.act,

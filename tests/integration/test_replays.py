@@ -416,3 +416,16 @@ def test_ten_thousand_dead_letters_are_replayed_exactly_once_at_their_pace(ward)
     assert (state.done, state.skipped) == (10_000, {})
     assert len(set(ward.wakes())) == len(ward.wakes()) == 10_000
     assert time.monotonic() - begun >= 0.9 * 10_000 / 200 * 0.95
+
+
+def test_a_selection_is_too_large_by_what_it_holds_not_by_what_its_groups_do(ward, monkeypatch):
+    monkeypatch.setattr("orchestrator.services.replays.MOST", 2)
+    old, _ = ward.many(1), ward.many(2)
+    ward.database.run(
+        "UPDATE run SET updated_at = parvis_now() - interval '2 d' WHERE id = ANY(%s)", (old,)
+    )
+    with pytest.raises(NothingSelectedError, match="Plus de 2 exécutions"):
+        ward.replays.plan(Selection(), act=RETRY, actor=ACTOR)
+    assert ward.replays.latest() == []
+    since = clock.utcnow() - timedelta(days=1)
+    assert ward.replays.plan(Selection(since=since), act=RETRY, actor=ACTOR).total == 2

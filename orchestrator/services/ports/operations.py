@@ -258,7 +258,10 @@ class ReplayRows(Protocol):
     def plan(
         self, plan: ReplayPlan, keys: Sequence[FailureKey], *, since: datetime | None, most: int
     ) -> int:
-        """Freeze the runs put aside for these failures; returns how many (none: nothing is kept)."""
+        """Freeze the runs put aside for these failures, ``most`` at most; returns how many.
+
+        Nothing is kept when there is none, or more than that.
+        """
 
     def start(self, replay_id: UUID, *, actor: str) -> bool:
         """Let a planned or stopped replay go; False when it is not in such a state."""
