@@ -158,7 +158,7 @@ def episodes(seed, *, rounds, seconds, rest):
     plan = []
     for _ in range(rounds):
         chances.shuffle(every)
-        plan += every
+        plan += sorted(every, key=lambda pair: pair[0] != FRONT)  # while events still come
     return [_episode(door, fault, chances, seconds, rest) for door, fault in plan]
 
 

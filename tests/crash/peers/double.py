@@ -82,7 +82,12 @@ class Office:
             wbufsize = -1  # head and body leave together
 
             def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                size = int(self.headers["Content-Length"])
+                told = self.rfile.read(size)
+                if len(told) < size:  # the caller was killed while it asked
+                    self.close_connection = True
+                    return
+                body = json.loads(told)
                 call = self.path.rpartition("/")[2]
                 office.serve(body["run"], call, self.headers.get("Idempotency-Key"))
                 answer = json.dumps({"id": f"r-{call}", "access_code": "A7K9QX"}).encode()

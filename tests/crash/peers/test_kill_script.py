@@ -38,6 +38,7 @@ def servers():
             require(name, "la comparaison sous pannes", f"python -m benchmarks.peers.places {name}")
     with ground() as place:
         yield place
+    place.partner.stdout.close()
 
 
 def test_parvis_loses_and_doubles_nothing_where_others_are_counted(servers, seed):
