@@ -9,13 +9,12 @@ no bad row: every waiter learns that the outcome is unknown and the next batch r
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from typing import TYPE_CHECKING, Any, Protocol
 
 import gevent
 import psycopg
-from gevent.event import AsyncResult
-from gevent.queue import Queue
+from gevent.event import AsyncResult, Event
 
 from orchestrator.store.connections import is_stale
 from schemas.errors import ParvisError, StoreUnavailableError
@@ -53,7 +52,8 @@ class Committer:
         self.on_death = on_death
         self._taken: list[tuple[Batch, Any, AsyncResult[Any]]] = []
         self._database = database
-        self._waiting: Queue[tuple[Batch, Any, AsyncResult[Any]]] = Queue()
+        self._waiting: deque[tuple[Batch, Any, AsyncResult[Any]]] = deque()
+        self._stirred = Event()
         self._connection: Connection | None = None
         self._greenlet: gevent.Greenlet[[], None] | None = None
 
@@ -66,7 +66,8 @@ class Committer:
             self._greenlet = gevent.spawn(self._loop)
             self._greenlet.link(self._died)
         outcome: AsyncResult[Any] = AsyncResult()
-        self._waiting.put((batch, row, outcome))
+        self._waiting.append((batch, row, outcome))
+        self._stirred.set()
         return outcome.get()
 
     def _loop(self) -> None:
@@ -74,9 +75,11 @@ class Committer:
         while True:
             if len(taken) > 1:  # busy: who is about to ask shares this commit
                 gevent.sleep(GATHERING_SECONDS)
-            self._taken = taken = [self._waiting.get()]
-            while not self._waiting.empty() and len(taken) < MOST_ROWS:
-                taken.append(self._waiting.get())
+            while not self._waiting:
+                self._stirred.clear()
+                self._stirred.wait()
+            count = min(len(self._waiting), MOST_ROWS)
+            self._taken = taken = [self._waiting.popleft() for _ in range(count)]
             groups: dict[int, list[tuple[Batch, Any, AsyncResult[Any]]]] = defaultdict(list)
             for entry in taken:
                 groups[id(entry[0])].append(entry)
@@ -135,8 +138,8 @@ class Committer:
     def _died(self, _greenlet: object) -> None:
         """Fail every waiter when the loop dies of a bug; the process must not go on without it."""
         self._greenlet = None
-        while not self._waiting.empty():
-            self._taken.append(self._waiting.get())
+        while self._waiting:
+            self._taken.append(self._waiting.popleft())
         for _, _, outcome in self._taken:
             if not outcome.ready():
                 outcome.set_exception(CommitUnknownError("The committer died."))
