@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
         flying = _in_flight(place)
         progress.tell("in flight", flying)
     figures = {**grown, **flying}
-    keep("worker-memory", {"figures": figures, "is_try": runs < 100_000})
+    keep("worker-memory", {"figures": figures, "is_try": runs < 100_000 or options.only_in_flight})
     print(json.dumps(figures))
     return 0
 
