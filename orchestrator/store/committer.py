@@ -2,8 +2,8 @@
 
 It takes everything that waits (at most 64 rows), groups it by batch, runs one statement and one
 commit per batch and hands each row its own outcome. At idle a batch is one row and waits for
-nothing; after a shared commit it lets the rows that are about to come in gather. When a statement
-fails as a whole it is replayed row by row, so one bad row harms nobody else. A lost connection is
+nothing; after a shared commit it lets the rows that are about to come in gather. What fails as a whole
+is replayed row by row, so one bad row harms nobody else. A lost connection is
 no bad row: every waiter learns that the outcome is unknown and the next batch reconnects.
 """
 
@@ -99,10 +99,10 @@ class Committer:
         except StoreUnavailableError as error:
             self._disconnect(group, error, error)
         except psycopg.Error as error:
-            if len(group) > 1:
-                self._one_by_one(group)
-            else:
-                group[0][2].set_exception(error)
+            self._blame(group, error)
+        except Exception as error:  # noqa: BLE001 - a row that no statement can take harms itself only
+            self._close()
+            self._blame(group, error)
         else:
             for (_, _, outcome), value in zip(group, outcomes, strict=True):
                 outcome.set(value)
@@ -118,6 +118,15 @@ class Committer:
             return None
         return self._connection
 
+    def _blame(
+        self, group: list[tuple[Batch, Any, AsyncResult[Any]]], error: BaseException
+    ) -> None:
+        """Find the row that an error comes from, and tell whoever waits for it."""
+        if len(group) > 1:
+            self._one_by_one(group)
+        else:
+            group[0][2].set_exception(error)
+
     def _one_by_one(self, group: list[tuple[Batch, Any, AsyncResult[Any]]]) -> None:
         for entry in group:
             self._commit([entry])
@@ -128,12 +137,15 @@ class Committer:
         told: ParvisError,
         cause: BaseException,
     ) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._close()
         told.__cause__ = cause
         for _, _, outcome in group:
             outcome.set_exception(told)
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def _died(self, _greenlet: object) -> None:
         """Fail every waiter when the loop dies of a bug; the process must not go on without it."""

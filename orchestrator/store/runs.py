@@ -249,13 +249,6 @@ class RunStore:
         row = self._database.one("SELECT min(wake_at) AS at FROM run WHERE wake_at IS NOT NULL")
         return row["at"] if row else None
 
-    def versions_under_way(self) -> set[tuple[str, int]]:
-        """Return the (journey, version) pairs that runs under way name."""
-        rows = self._database.all(
-            "SELECT DISTINCT journey, version FROM run WHERE ended_at IS NULL"
-        )
-        return {(row["journey"], row["version"]) for row in rows}
-
 
 def _run(
     row: DictRow, log: Sequence[DictRow], pending: Sequence[DictRow], key: DataKey | None

@@ -4,16 +4,30 @@ import pytest
 from orchestrator.store.committer import Committer, CommitUnknownError
 
 
+class Connection:
+    closed = True
+
+    def close(self):
+        pass
+
+
 class Database:
     def connect(self, **_settings):
-        return object()
+        return Connection()
 
 
 class Bug:
-    """A batch with a bug that no database error explains."""
+    """A batch that forgets an outcome: whose it is nobody can tell."""
 
     def write(self, connection, rows):
-        raise ZeroDivisionError
+        return rows[1:]
+
+
+class Doubles:
+    """A batch that fails over a row which is no number."""
+
+    def write(self, connection, rows):
+        return [2 * int(row) for row in rows]
 
 
 @pytest.fixture
@@ -32,4 +46,13 @@ def test_a_committer_that_dies_of_a_bug_leaves_nobody_waiting_and_says_so(commit
     gevent.joinall(waiters, timeout=2)
     assert [type(waiter.exception) for waiter in waiters] == [CommitUnknownError] * 3
     assert told == ["dead"]
-    assert "ZeroDivisionError" in capsys.readouterr().err
+    assert "ValueError" in capsys.readouterr().err
+
+
+def test_a_row_that_nothing_can_be_made_of_harms_only_itself(committer, told):
+    batch = Doubles()
+    waiters = [gevent.spawn(committer.put, batch, row) for row in (1, "one", 3)]
+    gevent.joinall(waiters, timeout=2)
+    assert [waiter.value for waiter in waiters] == [2, None, 6]
+    assert type(waiters[1].exception) is ValueError
+    assert told == []
