@@ -17,10 +17,10 @@ class Database:
 
 
 class Bug:
-    """A batch that forgets an outcome: whose it is nobody can tell."""
+    """A batch that forgets the outcomes."""
 
     def write(self, connection, rows):
-        return rows[1:]
+        return []
 
 
 class Doubles:
