@@ -100,7 +100,7 @@ class Town(ground.Ground):
         bound = {"PARVIS_BIND": f"{HOST}:{port}"}
         self.run_beside("web2", *gunicorn, configuration, more=bound)
         self._hubs = {"web": self.hub, "web2": f"http://{HOST}:{port}"}
-        self.until(lambda: self.answers("web2"), "the second web server", 40)
+        self.until(lambda: self.answers("web2"), "the second web server", 180)
         return self._hubs["web2"]
 
     def answers(self, name: str) -> bool:
