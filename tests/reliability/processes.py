@@ -121,7 +121,7 @@ class Process(Hub):
     @property
     def is_committing(self) -> bool:
         """Whether rows wait for the committer, which gathers them for a moment when it is busy."""
-        return "committer" in self.__dict__ and not self.committer._waiting.empty()
+        return "committer" in self.__dict__ and bool(self.committer._waiting)
 
     @property
     def alive(self) -> int:
