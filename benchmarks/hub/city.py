@@ -15,6 +15,11 @@ _HERE: Final = Path(__file__).parent
 OFFICES: Final = ("office_1", "office_2", "office_3")
 SYSTEMS: Final = tuple(f"system_{number}" for number in range(1, 6))
 PEOPLE: Final = 256
+CHOICES: Final = {
+    "bench.three_calls": OFFICES,
+    **{f"bench.{system}": (system,) for system in SYSTEMS},
+}
+"""By journey, the offices over which its runs are spread."""
 
 
 def install() -> None:

@@ -23,6 +23,7 @@ import psycopg  # noqa: E402
 from gevent.pool import Pool  # noqa: E402
 
 from benchmarks.floor_work import EVENT  # noqa: E402
+from benchmarks.hub.city import CHOICES, person_of  # noqa: E402
 from orchestrator.services.ports.intake import Arrival, RunStart  # noqa: E402
 from parvis.bootstrap import Hub, open_hub  # noqa: E402
 from parvis.settings import Settings  # noqa: E402
@@ -80,7 +81,14 @@ class Feeder:
         message = Message(
             type="bench.asked.v1", source=SOURCE, id=event_id, subject=event_id, data=EVENT
         )
-        starts = RunStart(journey=journey, version=1, key=f"{SOURCE} {event_id}", data=EVENT)
+        number, offices = UUID(event_id).int, CHOICES[journey]
+        starts = RunStart(
+            journey=journey,
+            version=1,
+            key=f"{SOURCE} {event_id}",
+            data={"service_id": offices[number % len(offices)], **EVENT},
+            citizen_id=person_of(number // len(offices)),
+        )
         arrival = Arrival(
             message=message,
             body=body,

@@ -10,6 +10,7 @@ from typing import Final
 from orchestrator.engine.journey import (
     CONSENT_GIVEN,
     PIVOT,
+    START,
     Call,
     ForEach,
     Journey,
@@ -98,7 +99,7 @@ def _unchosen(journey: Journey) -> list[str]:
         f"étape « {step.name} » : aucune étape avant elle ne s'appelle « {step.service} », "
         "qui choisirait son service."
         for number, step in enumerate(journey.steps)
-        if isinstance(step, Call) and step.service not in names[:number]
+        if isinstance(step, Call) and step.service not in {START, *names[:number]}
     ]
 
 

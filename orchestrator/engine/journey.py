@@ -16,6 +16,8 @@ from schemas.errors import ConfigurationError
 from schemas.receipts import Receipt
 
 PIVOT = "pivot"
+START: Final = "start"
+"""Named where a step would be: what the run started with (a child's data, a citizen's request)."""
 CONSENT_GIVEN: Final = "consent.given"
 """The signal that a consent may have come, which ``Require`` waits for."""
 QUIET: Final = {"fingerprint": "when set"}
@@ -44,6 +46,10 @@ class StepContext:
     outputs: Mapping[str, Mapping[str, Any]]
     now: datetime
     world: World
+
+    def chosen(self, step_name: str) -> Mapping[str, Any]:
+        """Return what a step chose, or what came with the start when that is what is named."""
+        return self.start.data if step_name == START else self.outputs.get(step_name, {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +139,7 @@ def no_change(_context: StepContext, _receipt: Receipt) -> tuple[Effect, ...]:
 class Call:
     """Asks an operation of the system behind a chosen service; ``undo`` is its inverse or PIVOT.
 
-    ``service`` names the step whose output holds the ``service_id``. ``data`` builds what is sent,
+    ``service`` names the step whose output holds the ``service_id``, or ``START``. ``data`` builds what is sent,
     or None when there is nobody to send; ``then`` says what the answer changes in the hub.
     """
 
@@ -294,8 +300,8 @@ def step_faults(steps: tuple[Step, ...]) -> list[str]:
 
 def _faults_of(step: Step) -> list[str]:
     found = []
-    if not step.name or ":" in step.name:
-        found.append("un nom d'étape n'est pas vide et ne contient pas « : ».")
+    if not step.name or ":" in step.name or step.name == START:
+        found.append(f"un nom d'étape n'est ni vide ni « {START} », et ne contient pas « : ».")
     if isinstance(step, Call) and not step.undo:
         found.append("dites comment elle s'annule (undo=) ou qu'elle ne s'annule pas (PIVOT).")
     if isinstance(step, AskPerson):

@@ -150,12 +150,11 @@ class StepRunner:
             revoked = (AccessCodeRevoked(id=UUID(code_id)),) if code_id else ()
             return Done(effects=revoked)
         earlier = {name: out for name, out in seen.items() if name != step.name}
-        data = step.data(replace(attempt.context, outputs=earlier))
+        context = replace(attempt.context, outputs=earlier)
+        data = step.data(context)
         if data is None:
             return Skipped(reason="no_person")
-        command = self._undoing(
-            step, attempt, earlier.get(step.service, {}), {**data, **_ref(left)}
-        )
+        command = self._undoing(step, attempt, context.chosen(step.service), {**data, **_ref(left)})
         self._asked(command[0], command[1], log)
         return Done()
 
@@ -240,7 +239,8 @@ class StepRunner:
 
     def _call(self, step: Call, attempt: Try, log: list[Exchange]) -> Result:
         context = attempt.context
-        service_id = context.outputs[step.service].get("service_id")
+        chosen = context.chosen(step.service)
+        service_id = chosen.get("service_id")
         service = self._services.service(service_id) if service_id else None
         if service is None:
             return Skipped(reason="no_service")
@@ -258,7 +258,7 @@ class StepRunner:
             purpose=step.purpose,
             data=data,
             service=service,
-            pseudonym=str(context.outputs[step.service].get("pseudonym") or ""),
+            pseudonym=str(chosen.get("pseudonym") or ""),
         )
         receipt = self._asked(service, command, log)
         output = {"external_ref": receipt.external_ref, **receipt.data}

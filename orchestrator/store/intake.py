@@ -41,6 +41,7 @@ _COLUMNS: Final = (
     ("version", "int"),
     ("key", "text"),
     ("data", "bytea"),
+    ("citizen_id", "uuid"),
 )
 _ARRAYS: Final = ", ".join(f"%({name})b::{kind}[]" for name, kind in _COLUMNS)
 _NAMES: Final = ", ".join(name for name, _ in _COLUMNS)
@@ -55,9 +56,10 @@ WITH t AS (SELECT * FROM unnest({_ARRAYS}) AS t({_NAMES})),
      m AS (INSERT INTO message(id, source, event_id, type, subject, headers, body, data_key_id)
            SELECT t.message_id, t.source, t.event_id, t.type, t.subject, t.headers::jsonb, t.body,
                   t.key_id FROM t JOIN i USING (message_id)),
-     r AS (INSERT INTO run(id, journey, version, key, message_id, data_key_id, data, lease_until)
+     r AS (INSERT INTO run(id, journey, version, key, message_id, data_key_id, data, citizen_id,
+                           lease_until)
            SELECT t.run_id, t.journey, t.version, t.key, t.message_id, t.key_id, t.data,
-                  parvis_now() + {_LEASE}
+                  t.citizen_id, parvis_now() + {_LEASE}
              FROM t JOIN i USING (message_id) WHERE t.journey IS NOT NULL RETURNING id),
      o AS (INSERT INTO outbox(topic, key) SELECT 'wake', id FROM r)
 SELECT message_id FROM i"""
@@ -123,6 +125,7 @@ class _Row:
             "version": starts.version if starts else None,
             "key": starts.key if starts else None,
             "data": data,
+            "citizen_id": starts.citizen_id if starts else None,
         }
 
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import psycopg
@@ -238,3 +239,9 @@ def test_due_runs_are_woken_and_late_ones_taken_over(inbox, runs, database):
     database.run("UPDATE run SET lease_until = parvis_now() - interval '1 s'")
     assert runs.sweep_late() == 1
     assert runs.read(run.id)[0].recoveries == 1
+
+
+def test_a_run_that_a_person_asked_for_is_theirs_from_the_start(inbox, runs, database):
+    asked, person = arrival(), ids.uuid7()
+    inbox.accept(replace(asked, starts=replace(asked.starts, citizen_id=person)))
+    assert runs.read(only_run(database))[0].citizen_id == person

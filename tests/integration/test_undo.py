@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.engine.journey import Done, End, IssueCode, Local, Wait
+from orchestrator.engine.journey import START, Call, Done, End, IssueCode, Local, Wait
 from orchestrator.engine.runs import LEASE, MOVES
 from orchestrator.engine.world import ChosenLibrary
 from orchestrator.journeys.library_arrival import ARRIVAL
@@ -15,7 +15,7 @@ from schemas.errors import (
     PartnerUnavailableError,
     RunStateError,
 )
-from tests.fakes.running import LONG, Ground, Killed, call, choose, journey, pivot, raising
+from tests.fakes.running import LONG, PURPOSE, Ground, Killed, call, choose, journey, pivot, raising
 
 pytestmark = pytest.mark.postgres
 LATER = "1h x1; then dead-letter"
@@ -487,3 +487,22 @@ def _once(point):
             raise Killed
 
     return at
+
+
+def test_a_service_that_came_with_the_start_is_asked_and_asked_back(ground):
+    steps = (
+        Call(START, "first", PURPOSE, "cancel_first"),
+        Call(START, "second", PURPOSE, "cancel_second"),
+    )
+    told = ground.knows(journey(*steps, on_failure="undo"))
+    ground.partner.before["second"] = [refused]
+    run_id = ground.start(told, service_id="lib", pseudonym="P")
+    assert ground.state(run_id) == ("compensated", "rejected")
+    assert ground.partner.effects == {"first": 1, "cancel_first": 1}
+    assert {command.pseudonym for command in ground.partner.calls} == {"P"}
+
+
+def test_a_start_that_names_no_service_asks_nobody(ground):
+    run_id = ground.start(ground.knows(journey(Call(START, "first", PURPOSE, "cancel_first"))))
+    assert ground.log(run_id) == [("first", "skipped")]
+    assert ground.partner.calls == []

@@ -10,12 +10,16 @@ from schemas.messages import Accepted, Message
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStart:
-    """The run a message starts, or joins when one with the same key is under way."""
+    """The run a message starts, or joins when one with the same key is under way.
+
+    ``citizen_id`` is known when a person asks for it themselves.
+    """
 
     journey: str
     version: int
     key: str
     data: Mapping[str, Any]
+    citizen_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

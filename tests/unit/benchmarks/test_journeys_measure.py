@@ -3,8 +3,7 @@ from importlib import import_module
 import pytest
 
 from benchmarks import floor_work, journey_figures, journeys, report
-from benchmarks.engines import Pass
-from benchmarks.hub.engine import LOGGED
+from benchmarks.engines import STEPS, Pass
 from benchmarks.lab.accounts import Account, cpu_seconds
 from benchmarks.lab.herd import EngineFailedError
 from benchmarks.lab.progress import Progress
@@ -177,7 +176,7 @@ def test_the_product_is_asked_for_the_calls_of_the_floor():
     calls = [step for step in made.THREE_CALLS.steps if isinstance(step, Call)]
 
     assert tuple(step.name for step in calls) == floor_work.CALLS
-    assert len(made.THREE_CALLS.steps) == LOGGED
+    assert len(made.THREE_CALLS.steps) == STEPS
 
 
 @pytest.mark.parametrize("peer", PYTHON_PEERS)

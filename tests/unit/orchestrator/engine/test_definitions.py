@@ -6,6 +6,7 @@ from orchestrator.engine.definitions import check_operations, check_together
 from orchestrator.engine.fingerprint import fingerprint
 from orchestrator.engine.journey import (
     PIVOT,
+    START,
     AskPerson,
     Call,
     Decision,
@@ -120,6 +121,12 @@ def test_a_call_whose_service_is_chosen_too_late_is_refused():
     check_together([journey(choice, call)])
     (fault,) = faults(lambda: check_together([journey(call, choice)]))
     assert fault.startswith("test v1 : étape « preregister » : aucune étape avant elle")
+
+
+def test_a_call_may_take_its_service_from_the_start():
+    check_together([journey(Call(START, "preregister", "p", PIVOT))])
+    with pytest.raises(ConfigurationError):
+        journey(Local(START, a_function))
 
 
 def test_a_tree_of_two_levels_is_the_deepest():
