@@ -49,7 +49,7 @@ class StepContext:
 
     def chosen(self, step_name: str) -> Mapping[str, Any]:
         """Return what a step chose, or what came with the start when that is what is named."""
-        return self.start.data if step_name == START else self.outputs.get(step_name, {})
+        return self.start.data if step_name == START else self.outputs[step_name]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

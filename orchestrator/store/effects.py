@@ -206,11 +206,12 @@ _PARTS: Final[dict[type, _Part]] = {
     ),
 }
 KINDS: Final = tuple(_PARTS)
+_NAMES: Final = {kind: f"k{number}" for number, kind in enumerate(KINDS)}
 
 
 def statement_part(kind: type) -> str:
     """Return the further part of the transition's statement that writes one kind of effect."""
-    part, name = _PARTS[kind], kind.__name__
+    part, name = _PARTS[kind], _NAMES[kind]
     arrays = ", ".join(f"%({name}_{column})b::{sql}[]" for column, sql in part.columns)
     columns = ", ".join(column for column, _ in part.columns)
     rows = (
@@ -224,7 +225,7 @@ def parameters(
     kind: type, made: Sequence[tuple[Any, e.Effect, DataKey | None]]
 ) -> dict[str, list[Any]]:
     """Return the arrays of one kind; ``made`` holds (run id, effect, data key of the run)."""
-    part, name = _PARTS[kind], kind.__name__
+    part, name = _PARTS[kind], _NAMES[kind]
     rows = [part.row(effect, key) for _, effect, key in made]
     values: dict[str, list[Any]] = {f"{name}_run": [run_id for run_id, _, _ in made]}
     for index, (column, _) in enumerate(part.columns):

@@ -44,8 +44,7 @@ _COLUMNS: Final = (
     ("pivot", "bool"),
 )
 _STOPS: Final = (
-    "(run.cancel_asked AND run.status = 'ready' AND NOT (run.pivoted OR t.pivot) "
-    "AND t.goes_to NOT IN ('done', 'failed', 'compensated', 'cancelled'))"
+    "(run.cancel_asked AND run.status = 'ready' AND NOT (run.pivoted OR t.pivot OR t.ends))"
 )
 PARENT_TOLD: Final = f""",
      e AS (SELECT parent_id, count(*)::int AS n, bool_or(status <> 'done') AS is_bad FROM r
@@ -77,12 +76,16 @@ RETURNING run.id, run.fence"""
 
 @lru_cache(maxsize=256)
 def transition_sql(kinds: tuple[type, ...], further_sql: str = "") -> str:
-    """Return the batched transition for the kinds of effects that occur in the batch."""
+    """Return the batched transition for the kinds of effects that occur in the batch.
+
+    On one line and below 4,096 characters: the driver reads a longer statement anew each time.
+    """
     arrays = ", ".join(f"%({name})b::{kind}[]" for name, kind in _COLUMNS)
     names = ", ".join(name for name, _ in _COLUMNS)
     further = "".join(effects.statement_part(kind) for kind in kinds)
-    return f"""
-WITH t AS (SELECT * FROM unnest({arrays}) AS t({names})),
+    sql = f"""
+WITH t AS (SELECT *, goes_to IN ('done', 'failed', 'compensated', 'cancelled') AS ends
+             FROM unnest({arrays}) AS t({names})),
      r AS (UPDATE run SET step = t.step, seq = run.seq + 1, fence = run.fence + 1,
              updated_at = parvis_now(),
              lease_until = CASE WHEN {_STOPS} THEN parvis_now()
@@ -96,8 +99,7 @@ WITH t AS (SELECT * FROM unnest({arrays}) AS t({names})),
              pivoted = run.pivoted OR t.pivot,
              ends_as = CASE WHEN run.status = 'compensating' AND t.goes_to = 'stuck'
                             THEN run.error_code ELSE run.ends_as END,
-             ended_at = CASE WHEN t.goes_to IN ('done', 'failed', 'compensated', 'cancelled')
-                             THEN parvis_now() END
+             ended_at = CASE WHEN t.ends THEN parvis_now() END
             FROM t WHERE run.id = t.id AND run.fence = t.fence
            RETURNING run.id, run.seq, run.fence, run.status, run.parent_id, run.ended_at),
      s AS (INSERT INTO step(run_id, seq, attempt, name, outcome, cause, actor, output, error,
@@ -106,6 +108,7 @@ WITH t AS (SELECT * FROM unnest({arrays}) AS t({names})),
                   t.error::jsonb, t.started_at, t.ended_at, t.worker FROM r JOIN t ON t.id = r.id)
      {further}{further_sql}
 SELECT id, fence, seq, status FROM r"""
+    return " ".join(sql.split())
 
 
 def step_row_id(run_id: UUID, seq: int, attempt: int) -> UUID:
