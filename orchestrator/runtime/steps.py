@@ -44,7 +44,11 @@ from orchestrator.services.ports.running import (
 )
 from schemas import ids
 from schemas.commands import Command
-from schemas.errors import CompensationFailedError, PartnerAlreadyDoneError
+from schemas.errors import (
+    CompensationFailedError,
+    PartnerAlreadyDoneError,
+    PartnerUnavailableError,
+)
 from schemas.keys import HubKeys
 from schemas.receipts import Exchange, Receipt
 
@@ -247,7 +251,7 @@ class StepRunner:
         if not self._gateway.can(service, step.operation):
             return Skipped(reason="not_offered")
         if self._basis(step.purpose, context, None) is None:
-            return Skipped(reason="no_basis")
+            return self._unasked(step, attempt, service)
         data = step.data(context)
         if data is None:
             return Skipped(reason="no_person")
@@ -263,6 +267,20 @@ class StepRunner:
         receipt = self._asked(service, command, log)
         output = {"external_ref": receipt.external_ref, **receipt.data}
         return Done(output=output, effects=step.then(context, receipt))
+
+    def _unasked(self, step: Call, attempt: Try, service: ServiceRef) -> Skipped:
+        """Leave out a call that has no basis; one that may have been made while it had is no such.
+
+        Raises:
+            PartnerUnavailableError: nobody knows whether it was made, and without a basis the system
+                cannot be asked; later tries find a new basis, or a person decides.
+        """
+        if attempt.may_repeat and self._gate.ever(attempt.context.citizen_id, step.purpose):
+            detail = "The call may have been made; without a basis the system cannot be asked."
+            raise PartnerUnavailableError(
+                service.profile, step.operation, detail, outcome_unknown=True
+            )
+        return Skipped(reason="no_basis")
 
     def _wait(self, step: Wait, run: Run) -> Result:
         signal = run.signal(step.signal)

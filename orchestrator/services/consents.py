@@ -47,3 +47,9 @@ class Consents:
             age_band=told.age_band,
         )
         return Basis(kind=allowed.kind, record_id=allowed.record_id) if allowed else None
+
+    def ever(self, citizen_id: UUID | None, purpose: str) -> bool:
+        """Tell whether there ever was a consent, by whatever channel."""
+        if citizen_id is None:
+            return False
+        return any(record.event_type.opens for record in self.book.told(citizen_id, purpose).records)

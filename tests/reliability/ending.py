@@ -195,10 +195,20 @@ class Ending:
             "retries_exhausted": len([fate for fate in mine if fate != GOOD]) > 1
             or self.counts["database.after"] + self.counts["database.before"] > 0,
             "recoveries": self._offset > timedelta(minutes=10),
-            "outcome_unknown": any(fate in UNKNOWN for fate in mine),
+            "outcome_unknown": any(fate in UNKNOWN for fate in mine) or self._withdrew(run),
             "undo_failed": any(fate != GOOD for fate in mine),
         }
         return run["status"] == "stuck" and reasons.get(run["error_code"], False)
+
+    def _withdrew(self, run: dict) -> bool:
+        """Somebody who takes a consent back leaves a call that was cut off without an answer."""
+        row = self.ground.looking.execute(
+            "SELECT EXISTS (SELECT FROM consent_record c JOIN pseudonym p ON p.pseudonym = c.subject_ref"
+            " JOIN run r ON r.citizen_id = p.citizen_id"
+            " WHERE r.id = %s AND c.event_type = 'withdrawn') AS so",
+            (run["id"],),
+        ).fetchone()
+        return bool(row and row["so"])
 
     def _lost_its_record(self, run: dict) -> bool:
         """An activation that finds no record any more is refused for good, rightly."""

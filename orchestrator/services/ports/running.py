@@ -52,6 +52,9 @@ class ConsentGate(Protocol):
     def basis(self, citizen_id: UUID | None, purpose: str, channel: str | None) -> Basis | None:
         """Return the basis in force, or None."""
 
+    def ever(self, citizen_id: UUID | None, purpose: str) -> bool:
+        """Tell whether there ever was a basis, by whatever channel."""
+
 
 class Services(Protocol):
     """Finds services in the configuration in force."""

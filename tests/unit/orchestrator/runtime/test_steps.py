@@ -22,7 +22,7 @@ from orchestrator.runtime.steps import OWN_SOURCE, StepRunner, Try, Waiting
 from orchestrator.services.access_codes import code_of, digest_of
 from orchestrator.services.ports.running import Basis, ServiceRef
 from schemas import ids
-from schemas.errors import PartnerAlreadyDoneError
+from schemas.errors import PartnerAlreadyDoneError, PartnerUnavailableError
 from schemas.receipts import Receipt
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -63,10 +63,14 @@ class Gate:
 
     def __init__(self):
         self.open, self.asked = {DELIVERY, PREREGISTRATION}, []
+        self.once = set(self.open)
 
     def basis(self, citizen_id, purpose, channel):
         self.asked.append((purpose, channel))
         return Basis(kind="consent", record_id=ids.uuid7()) if purpose in self.open else None
+
+    def ever(self, citizen_id, purpose):
+        return purpose in self.once
 
 
 class Services:
@@ -210,6 +214,16 @@ def test_a_call_carries_its_key_its_purpose_and_the_pseudonym_of_that_service(sc
 def test_a_call_that_may_not_leave_is_skipped_with_its_reason(scene, change, reason):
     change(scene)
     assert scene.run(CALL) == Skipped(reason=reason)
+    assert scene.gateway.left == []
+
+
+def test_a_call_that_may_have_been_made_before_its_basis_went_is_not_skipped(scene):
+    scene.gate.open.discard(PREREGISTRATION)
+    with pytest.raises(PartnerUnavailableError) as unknown:
+        scene.run(CALL, may_repeat=True)
+    assert unknown.value.outcome_unknown
+    scene.gate.once.clear()
+    assert scene.run(CALL, may_repeat=True) == Skipped(reason="no_basis")
     assert scene.gateway.left == []
 
 
