@@ -270,8 +270,13 @@ class Hub:
             worker=f"{socket.gethostname()}:{os.getpid()}",
             meter=self.meter,
             fault=self.fault,
-            ends_told=EndsTold(self.offer) if self.settings.broker_url else told_to_nobody,
+            ends_told=EndsTold(self.offer) if self._has_listeners else told_to_nobody,
         )
+
+    @property
+    def _has_listeners(self) -> bool:
+        """Whether there is a bus, and somebody on it who wants to know of runs."""
+        return self.settings.broker_url is not None and self.settings.bus_events == "all"
 
     def _offered(self) -> Mapping[str, frozenset[str]]:
         """Return the operations that the connectors of each kind of service have."""

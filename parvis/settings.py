@@ -65,6 +65,7 @@ class Settings:
     drain_seconds: int
     requests_per_minute: int
     greenlets: int
+    bus_events: str
     metrics_port: int | None
     metrics_address: str
     log_format: str
@@ -300,6 +301,7 @@ NAMES: Final[Mapping[str, str]] = {
     "PARVIS_DRAIN_SECONDS": "secondes où un serveur web qui s'arrête sert encore",
     "PARVIS_REQUESTS_PER_MINUTE": "requêtes signées par minute et par partenaire",
     "PARVIS_GREENLETS": "parcours menés de front par un processus de travail",
+    "PARVIS_BUS_EVENTS": "fins de parcours annoncées sur le bus (`all`) ou non (`none`) : à couper si personne n'écoute",
     "PARVIS_METRICS_PORT": "port des mesures",
     "PARVIS_METRICS_ADDRESS": "adresse des mesures",
     "PARVIS_LOG_FORMAT": "json ou console",
@@ -320,6 +322,7 @@ _READERS: Final[Mapping[str, Callable[[_Reader], Any]]] = {
         "PARVIS_REQUESTS_PER_MINUTE", 6000, most=100_000_000
     ),
     "greenlets": lambda reader: reader.integer("PARVIS_GREENLETS", 64, most=2000),
+    "bus_events": lambda reader: reader.choice("PARVIS_BUS_EVENTS", ("all", "none")),
     "metrics_port": lambda reader: reader.integer("PARVIS_METRICS_PORT", None, most=65535),
     "metrics_address": lambda reader: reader.text("PARVIS_METRICS_ADDRESS", "127.0.0.1"),
     "log_format": lambda reader: reader.choice("PARVIS_LOG_FORMAT", ("json", "console")),

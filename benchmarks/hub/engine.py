@@ -56,7 +56,8 @@ class HubEngine(Engine):
         self.filled_in = 0.0
         self._environment = database.settings_of(ground.folder, self.database_url)
         broker = {} if is_embedded else {"PARVIS_BROKER_URL": ground.broker_url}
-        self._environment |= {"PARVIS_GREENLETS": str(width), **broker}
+        # the others tell nobody that a run ended
+        self._environment |= {"PARVIS_GREENLETS": str(width), "PARVIS_BUS_EVENTS": "none", **broker}
         self.herd = self._herd("worker", "benchmarks.hub.worker")
         self.relay = self._herd("relay", "parvis.relay")
         self._scheduler = self._herd("scheduler", "parvis.scheduler")
