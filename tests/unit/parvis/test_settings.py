@@ -141,7 +141,7 @@ def test_the_brokers_address_is_taken_and_never_shown(environ, url, tmp_path):
     file.write_text(f"{url}\n")
     settings = Settings.read(environ | {"PARVIS_BROKER_URL_FILE": str(file)})
     assert settings.broker_url == url
-    assert "example.org" not in repr(settings)
+    assert not any(part in repr(settings) for part in ("amqp", "bus.", "bus1.", "u:s"))
 
 
 @pytest.mark.parametrize(
