@@ -36,7 +36,12 @@ class Servers:
         if version not in self._running:
             server = EmbeddedPostgres(
                 self._folder / version,
-                settings={"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"},
+                settings={
+                    "fsync": "off",
+                    "synchronous_commit": "off",
+                    "full_page_writes": "off",
+                    "max_connections": "200",  # campaigns keep theirs from test to test
+                },
                 port=_free_port(),
                 programs=_debian_15() if version == "15" else None,
             )

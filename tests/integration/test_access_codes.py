@@ -61,7 +61,7 @@ def test_lower_case_blanks_and_letters_that_look_alike_are_forgiven(access_codes
 
 def test_a_hundred_parallel_redemptions_give_one_success(issued, database, database_url, hub_keys):
     code, _ = issued
-    barrier = Barrier(50)  # fifty connections at a time: the server of the tests takes eighty
+    barrier = Barrier(50)
 
     def redeem(number):
         own = Database(database_url, size=1)
