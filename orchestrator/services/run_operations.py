@@ -63,12 +63,17 @@ class Keys(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acted:
-    """What an act did: the run's new status, and the new run when one began."""
+    """What an act did: the run's new status, and the new run when one began.
+
+    ``is_reason_kept`` is False when a reason was given and the run's data key, which would have
+    sealed it, is gone.
+    """
 
     run_id: UUID
     act: str
     status: str
     new_run_id: UUID | None = None
+    is_reason_kept: bool = True
 
 
 class Cancels(Protocol):
@@ -171,7 +176,8 @@ class RunOperations:
         status = self.cancels.cancel(run_id, actor=actor, reason=said)
         if status is None:
             _refuse(at.head, "Elle vient de finir : il n'y a plus rien à arrêter")
-        return Acted(run_id=run_id, act="cancel", status=status)
+        kept = said is None or at.head.keeps_reasons
+        return Acted(run_id=run_id, act="cancel", status=status, is_reason_kept=kept)
 
     def restart(self, run_id: UUID, *, actor: str, version: Version = Version.TODAY) -> Acted:
         """Begin again on the same message, from the first step.
@@ -305,7 +311,8 @@ class RunOperations:
         )
         if not written:
             raise RunStateError("Elle vient de bouger : regardez-la de nouveau.")
-        return Acted(run_id=at.head.id, act=act, status=to)
+        kept = reason is None or at.head.keeps_reasons
+        return Acted(run_id=at.head.id, act=act, status=to, is_reason_kept=kept)
 
     def _begin(self, wanted: NewRun, status: str) -> Acted:
         if not self.rows.begin(wanted):

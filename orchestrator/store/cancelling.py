@@ -1,25 +1,20 @@
 """Cancels: a flag that the next transition reads, or the way back at once for a run that waits.
 
 The fence of a run in a worker's hands is left alone: the step under way must still be logged, or
-nobody would take back what it did. The row that tells who asked stands behind the last one written,
-at the same place of the log, so that the place the worker is about to write stays free. Why they
-did is sealed with the run's data, as the reasons of all acts are.
+nobody would take back what it did. Why somebody asked is sealed with the run's data, as the reasons of
+all acts are.
 """
 
 from typing import Final
 from uuid import UUID
 
 from orchestrator.engine.runs import LEASE
-from orchestrator.store.connections import Connection, Database
-from orchestrator.store.transitions import step_row_id
+from orchestrator.store.connections import Database
+from orchestrator.store.places import held_place
 from orchestrator.store.vault import Vault
 from schemas.errors import RunStateError
 
 _LEASE: Final = f"interval '{int(LEASE.total_seconds())} s'"
-_PLACE: Final = """
-SELECT r.seq, r.data_key_id, k.wrapped, 1 + coalesce((SELECT max(attempt) FROM step
-         WHERE run_id = r.id AND seq = r.seq), 0) AS attempt
-  FROM run r LEFT JOIN data_key k ON k.id = r.data_key_id WHERE r.id = %s FOR UPDATE OF r"""
 _CANCEL: Final = f"""
 WITH c AS (SELECT id, pivoted, cancel_asked OR status = 'compensating' AS is_stopping,
                   status IN ('waiting_timer', 'waiting_signal', 'waiting_human', 'stuck') AS rests
@@ -38,7 +33,7 @@ WITH c AS (SELECT id, pivoted, cancel_asked OR status = 'compensating' AS is_sto
                             ended_at)
            SELECT u.id, u.seq, 1 + coalesce((SELECT max(attempt) FROM step
                     WHERE run_id = u.id AND seq = u.seq), 0), 'run:cancel', 'deferred',
-                  %(cause)s, %(actor)s, %(reason)s, parvis_now(), parvis_now() FROM u),
+                  'cancel', %(actor)s, %(reason)s, parvis_now(), parvis_now() FROM u),
      t AS (UPDATE human_task h SET closed_at = parvis_now(), decision = 'cancel', decided_by = %(actor)s
             FROM u WHERE h.run_id = u.id AND u.rests AND h.closed_at IS NULL),
      o AS (INSERT INTO outbox(topic, key) SELECT 'wake', id FROM u WHERE rests)
@@ -55,9 +50,9 @@ def cancel(
         RunStateError: it did something that cannot be taken back.
     """
     with database.transaction() as connection:
-        sealed = _sealed(connection, vault, run_id, reason) if reason else None
-        cause = f"cancel: {reason}" if reason and not sealed else "cancel"
-        values = {"id": run_id, "actor": actor, "cause": cause, "reason": sealed}
+        place = held_place(connection, vault, run_id) if reason else None
+        sealed = place.sealed(reason) if place else None
+        values = {"id": run_id, "actor": actor, "reason": sealed}
         row = connection.execute(_CANCEL, values).fetchone()
     if row is None:
         return None
@@ -67,12 +62,3 @@ def cancel(
         )
     status: str = row["status"]
     return status
-
-
-def _sealed(connection: Connection, vault: Vault, run_id: UUID, reason: str) -> bytes | None:
-    """Seal a reason for the row that will tell it; None when the run's data cannot be sealed."""
-    place = connection.execute(_PLACE, (run_id,)).fetchone()
-    if place is None or place["wrapped"] is None:
-        return None
-    key = vault.open_key(place["data_key_id"], place["wrapped"])
-    return key.seal_json(step_row_id(run_id, place["seq"], place["attempt"]), {"reason": reason})

@@ -1,7 +1,8 @@
 """The acts of people on runs, each one fenced statement with the row that names who did it.
 
 A run that begins again takes the message of the old one along; what is sealed is sealed anew, since
-a payload opens under its own row only. Codes not yet used and the pre-registration follow the new
+a payload opens under its own row only. The reason of an act is sealed too: a run whose data key is
+gone keeps none, its row says who and when. Codes not yet used and the pre-registration follow the new
 run, so that a code somebody holds still reaches whoever waits for it.
 """
 
@@ -17,14 +18,17 @@ from orchestrator.services.ports.operations import Act, ActDone, LogLine, NewRun
 from orchestrator.store.connections import Database
 from orchestrator.store.effects import RUN_ENDED
 from orchestrator.store.notifier import Notifier
+from orchestrator.store.places import opened_key
 from orchestrator.store.transitions import PARENT_TOLD, step_row_id
 from orchestrator.store.vault import DataKey, ErasedError, Vault, opened_or_none
 from schemas.errors import RunErasedError, RunKeyHeldError
 
 _LEASE: Final = f"interval '{int(LEASE.total_seconds())} s'"
 _HEAD: Final = """
-SELECT id, journey, version, status, step, seq, fence, error_code, waiting_for, wake_at, cancel_asked,
-       pivoted, parent_id, coalesce(effect_of, id) AS effect_of, ends_as FROM run WHERE id = %s"""
+SELECT r.id, r.journey, r.version, r.status, r.step, r.seq, r.fence, r.error_code, r.waiting_for,
+       r.wake_at, r.cancel_asked, r.pivoted, r.parent_id, coalesce(r.effect_of, r.id) AS effect_of,
+       r.ends_as, r.data_key_id, k.wrapped
+  FROM run r LEFT JOIN data_key k ON k.id = r.data_key_id WHERE r.id = %s"""
 _LOG: Final = (
     "SELECT seq, attempt, name, outcome, cause FROM step WHERE run_id = %s ORDER BY seq, attempt"
 )
@@ -107,7 +111,11 @@ class RunActTable:
         with self._database.connection() as connection:
             row = connection.execute(_HEAD, (run_id,)).fetchone()
             log = connection.execute(_LOG, (run_id,)).fetchall() if row else []
-        return RunHead(**row, log=[LogLine(**line) for line in log]) if row else None
+        if row is None:
+            return None
+        key = opened_key(self._vault, row.pop("data_key_id"), row.pop("wrapped"))
+        lines = [LogLine(**line) for line in log]
+        return RunHead(**row, log=lines, keeps_reasons=key is not None)
 
     def act(self, act: Act) -> bool:
         """Write an act; False when the run was moved by others meanwhile."""
@@ -163,7 +171,7 @@ class RunActTable:
             "ended": sorted(ENDED),
             "name": act.name,
             "outcome": act.outcome,
-            "cause": act.cause if reason or not act.reason else f"{act.cause}: {act.reason}",
+            "cause": act.cause,
             "actor": act.actor,
             "reason": reason,
             "replay": item.replay_id if item else None,
@@ -210,12 +218,7 @@ class RunActTable:
         return self._opened(self._database.one(_SOURCE, (run_id,)))
 
     def _opened(self, row: Mapping[str, Any] | None) -> DataKey | None:
-        if row is None or row["data_key_id"] is None or row["wrapped"] is None:
-            return None
-        try:
-            return self._vault.open_key(row["data_key_id"], row["wrapped"])
-        except ErasedError:
-            return None
+        return opened_key(self._vault, row["data_key_id"], row["wrapped"]) if row else None
 
 
 def _sealed_anew(key: DataKey, sealed: bytes | None, old: UUID, new: UUID) -> bytes | None:

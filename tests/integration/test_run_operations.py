@@ -137,7 +137,7 @@ def test_of_two_people_who_retry_at_once_one_is_heard(desk):
 
 def test_a_skip_keeps_its_reason_sealed_and_readable(desk):
     run_id = desk.stuck()
-    desk.acts.skip(run_id, actor=ACTOR, reason="saisi à la main")
+    assert desk.acts.skip(run_id, actor=ACTOR, reason="saisi à la main").is_reason_kept
     told = desk.steps(run_id)[-1]
     assert (desk.row(run_id)["step"], told["outcome"], told["cause"]) == (2, "skipped", "skip")
     assert "main" not in str({name: value for name, value in told.items() if name != "output"})
@@ -153,12 +153,22 @@ def test_a_reason_goes_with_the_keys_of_the_person(desk):
     assert [act.reason for act in desk.rows.acts(run_id)] == [None]
 
 
-def test_a_run_that_never_had_a_key_keeps_its_reason_in_the_open(desk):
+@pytest.mark.parametrize("gone", ["DELETE FROM data_key", "UPDATE run SET data_key_id = NULL"])
+def test_a_run_whose_key_is_gone_keeps_who_acted_and_no_reason(desk, gone):
     run_id = desk.stuck()
-    desk.database.run("UPDATE run SET data_key_id = NULL")
-    desk.acts.skip(run_id, actor=ACTOR, reason="saisi à la main")
-    (act,) = desk.rows.acts(run_id)
-    assert (act.cause, act.reason) == ("skip", "saisi à la main")
+    desk.database.run(gone)
+    acted = desk.acts.skip(run_id, actor=ACTOR, reason="saisi à la main")
+    assert (acted.status, acted.is_reason_kept) == ("ready", False)
+    told = desk.steps(run_id)[-1]
+    assert (told["cause"], told["actor"], told["output"]) == ("skip", ACTOR, None)
+    assert told["started_at"] is not None
+    assert not desk.acts.cancel(run_id, actor="cli:two", reason="doublon").is_reason_kept
+    assert desk.acts.cancel(run_id, actor="cli:two").is_reason_kept
+    acts = [(act.cause, act.actor, act.reason) for act in desk.rows.acts(run_id)]
+    assert acts == [("skip", ACTOR, None), ("cancel", "cli:two", None)]
+    written = str(desk.database.all("SELECT * FROM step"))
+    assert "main" not in written
+    assert "doublon" not in written
 
 
 def test_skipping_the_last_step_ends_the_run_without_a_wake(desk):

@@ -25,7 +25,8 @@ class LogLine:
 class RunHead:
     """A run as an act finds it; ``effect_of`` is the run whose id its idempotency keys bear.
 
-    ``ends_as`` is the code it was going back with when it was put aside on its way.
+    ``ends_as`` is the code it was going back with when it was put aside on its way; ``keeps_reasons``
+    says that its data key still seals why people act.
     """
 
     id: UUID
@@ -44,6 +45,7 @@ class RunHead:
     effect_of: UUID
     log: Sequence[LogLine]
     ends_as: str | None = None
+    keeps_reasons: bool = True
 
     def outcomes(self, name: str) -> list[str]:
         """Return what became of each row of that name, oldest first."""
@@ -63,7 +65,7 @@ class Act:
     """One act on one run, written in one fenced statement with the row that tells it.
 
     ``head`` is the run as it was seen: another status or fence refuses the act. ``name`` and
-    ``outcome`` are those of the row, ``cause`` the act; ``reason`` is kept sealed.
+    ``outcome`` are those of the row, ``cause`` the act; ``reason`` is kept sealed, or not at all.
     """
 
     head: RunHead
