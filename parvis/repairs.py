@@ -11,6 +11,7 @@ from orchestrator.services.human_tasks import HumanTasks
 from orchestrator.services.replays import Replays
 from orchestrator.services.run_operations import RunOperations
 from orchestrator.services.run_views import RunViews
+from orchestrator.services.signals import SignalsByHand
 from orchestrator.store.connections import Database
 from orchestrator.store.dead_letters import DeadLetterTable
 from orchestrator.store.human_tasks import HumanTaskRows
@@ -18,6 +19,7 @@ from orchestrator.store.notifier import Notifier
 from orchestrator.store.operations import RunActTable
 from orchestrator.store.replays import ReplayTable
 from orchestrator.store.runs import RunStore
+from orchestrator.store.signalling import HandSignalTable
 from orchestrator.store.vault import Vault
 from orchestrator.store.views import RunViewRows
 
@@ -53,6 +55,12 @@ class Repairs:
     def operations(self) -> RunOperations:
         """The acts on one run."""
         return RunOperations(rows=self.acts, cancels=self.runs, versions=_versions)
+
+    @cached_property
+    def signals(self) -> SignalsByHand:
+        """What people tell runs that wait for it."""
+        hands = HandSignalTable(self.database, self.vault, self.notifier)
+        return SignalsByHand(rows=self.runs, hands=hands, journeys=journeys.journey_for)
 
     @cached_property
     def dead_letters(self) -> DeadLetters:

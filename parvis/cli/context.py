@@ -3,6 +3,7 @@
 import json
 import os
 import pwd
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -11,6 +12,7 @@ from typing import Any, TextIO
 
 import click
 
+from orchestrator.services.intake import MOST_EVENT_BYTES
 from parvis.bootstrap import Hub, open_hub
 from parvis.cli.french import MistypedError
 from parvis.settings import Settings
@@ -66,6 +68,21 @@ def confirm(question: str) -> None:
     said: str = click.prompt(f"{question} [o/N]", default="n", show_default=False, err=True)
     if said.strip().lower() not in {"o", "oui", "y", "yes"}:
         raise click.Abort
+
+
+def read_object(path: Path) -> Mapping[str, Any]:
+    """Read a file that holds one JSON object; another content, or a long one, is told unquoted."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_EVENT_BYTES + 1)
+        found = json.loads(content) if len(content) <= MOST_EVENT_BYTES else None
+    except (OSError, ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        most = MOST_EVENT_BYTES // 1024
+        fault = f"« {path} » ne contient pas un objet JSON de {most} Kio au plus."
+        raise MistypedError(fault)
+    return found
 
 
 def opened(path: Path) -> TextIO:

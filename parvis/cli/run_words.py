@@ -39,6 +39,7 @@ ACTS: Final = {
     "fork": "reprise d'une étape",
     "cancel": "arrêt demandé",
     "decide": "décision prise",
+    "signal": "signal donné",
 }
 TASKS: Final = {
     "decision": "décision attendue",

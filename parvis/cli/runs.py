@@ -2,19 +2,22 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
 import click
 
 from orchestrator.services.ports.operations import ActDone
+from orchestrator.services.ports.signals import HandSignal
 from orchestrator.services.ports.views import Position, RunFilter, RunLine
 from orchestrator.services.run_operations import Acted, Keys, Version
 from orchestrator.services.run_views import Attempt, RunView, RunViews
-from parvis.cli.context import Session, answer, as_json, confirm, say, session
+from parvis.cli.context import Session, answer, as_json, confirm, read_object, say, session
 from parvis.cli.french import FrenchGroup
 from parvis.cli.moments import at
 from parvis.cli.run_words import ACTS, OUTCOMES, STATUSES, Since, standing
+from schemas import ids
 from schemas.errors import RunUnknownError
 
 run_argument = click.argument("run", type=click.UUID, metavar="EXÉCUTION")
@@ -190,6 +193,53 @@ def fork(  # noqa: PLR0913 - one argument per option
     _told(operations.fork(run, start=start, actor=session.actor, keys=chosen), is_json=is_json)
 
 
+@runs.command("signal")
+@run_argument
+@click.argument("name", metavar="SIGNAL")
+@click.option(
+    "--payload-file",
+    "payload",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Ce que le signal apporte : un objet JSON, gardé chiffré.",
+)
+@click.option("--dedup", help="Clé sous laquelle il ne vaut qu'une fois (une nouvelle, montrée).")
+@reason_option
+@sure_option
+@as_json
+@session
+def signal(  # noqa: PLR0913 - one argument per option
+    session: Session,
+    *,
+    run: UUID,
+    name: str,
+    payload: Path | None,
+    dedup: str | None,
+    reason: str,
+    is_sure: bool,
+    is_json: bool,
+) -> None:
+    """Donne à une exécution le SIGNAL qu'elle attend, ou attendra, avec un motif."""
+    given = HandSignal(
+        name=name,
+        dedup=dedup or str(ids.uuid7()),
+        actor=session.actor,
+        reason=reason,
+        payload=read_object(payload) if payload else None,
+    )
+    _confirm("Donner ce signal ?", is_sure=is_sure)
+    heard = session.hub.repairs.signals.give(run, given)
+    if is_json:
+        told = {"run_id": run, "act": "signal", "status": heard.status}
+        kept = {"is_new": heard.is_new, "is_reason_kept": heard.is_reason_kept}
+        answer({**told, "signal": name, "dedup": given.dedup, **kept})
+        return
+    if not heard.is_new:
+        say(f"{run} : ce signal était déjà donné sous la clé {given.dedup}, rien n'a changé.")
+        return
+    say(f"{run} : {ACTS['signal']} ; {STATUSES[heard.status]}.", f"Clé : {given.dedup}.")
+    _told_of_reason(is_kept=heard.is_reason_kept)
+
+
 def _confirm(question: str, *, is_sure: bool) -> None:
     if not is_sure:
         confirm(question)
@@ -198,11 +248,17 @@ def _confirm(question: str, *, is_sure: bool) -> None:
 def _told(acted: Acted, *, is_json: bool) -> None:
     if is_json:
         told = {"run_id": acted.run_id, "act": acted.act, "status": acted.status}
-        answer({**told, "new_run_id": acted.new_run_id})
+        answer({**told, "new_run_id": acted.new_run_id, "is_reason_kept": acted.is_reason_kept})
         return
     say(f"{acted.run_id} : {ACTS[acted.act]} ; {STATUSES[acted.status]}.")
     if acted.new_run_id:
         say(f"Nouvelle exécution : {acted.new_run_id}.")
+    _told_of_reason(is_kept=acted.is_reason_kept)
+
+
+def _told_of_reason(*, is_kept: bool) -> None:
+    if not is_kept:
+        say("Le motif n'est pas gardé : les données de cette exécution sont effacées.")
 
 
 def _lines(views: RunViews, asked: RunFilter, limit: int) -> Sequence[RunLine]:

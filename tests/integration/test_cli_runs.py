@@ -106,6 +106,7 @@ def test_a_run_put_aside_is_retried_by_the_account_of_this_machine(ward, told, d
         "act": "retry",
         "status": "ready",
         "new_run_id": None,
+        "is_reason_kept": True,
     }
     (act,) = ward.rows.acts(run_id)
     assert act.actor.startswith("cli:")

@@ -87,6 +87,7 @@ CAUSES: Final[Mapping[str, Any]] = {
     "fork": _("reprise de cette étape par une personne"),
     "cancel": _("arrêt demandé par une personne"),
     "decide": _("décision d'une personne"),
+    "signal": _("signal donné par une personne"),
     "in_doubt": _("on ne sait pas comment une tentative d'avant a fini"),
     "nothing_to_undo": _("il n'y avait rien à reprendre"),
 }

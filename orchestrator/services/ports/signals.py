@@ -15,6 +15,27 @@ class Signalled:
     is_over: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandSignal:
+    """A signal that a person gives; ``reason`` and ``payload`` are kept sealed."""
+
+    name: str
+    dedup: str
+    actor: str
+    reason: str
+    payload: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What became of it: ``name`` is what was given first under its key, maybe another signal."""
+
+    name: str
+    status: str
+    is_new: bool
+    is_reason_kept: bool
+
+
 class SignalRows(Protocol):
     """Stores signals."""
 
@@ -25,3 +46,14 @@ class SignalRows(Protocol):
         self, run_id: UUID, name: str, *, dedup: str, payload: Mapping[str, Any] | None = None
     ) -> None:
         """Store a signal once and wake the run when it waits for that name."""
+
+
+class HandSignals(Protocol):
+    """Stores the signals of people, each with the row that names who gave it."""
+
+    def give(self, run_id: UUID, given: HandSignal) -> Heard | None:
+        """Store a signal once and wake the run when it waits for it; None when the run is over.
+
+        Raises:
+            RunErasedError: the data key of the run is gone, so nothing can be kept with the signal.
+        """
