@@ -164,6 +164,15 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """What a written transition left: ``consents`` counts the changes of the person's consents."""
+
+    fence: int
+    status: str
+    consents: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """What a person is asked: ``question`` is the key of the sentence, ``decisions`` the answers."""
 

@@ -112,7 +112,7 @@ class Executor:
             may_repeat = (
                 may_repeat or at.run.effect_of is not None
             )  # the first run may have done it
-            attempt = Try(run=at.run, context=context, may_repeat=may_repeat)
+            attempt = Try(run=at.run, context=context, may_repeat=may_repeat, told=at.told)
             result = self._mover.tried(lambda: self._steps.run(step, attempt, exchanges))
         if isinstance(result, Exception):
             return self._failed(at, step, result, exchanges, context.now)

@@ -5,12 +5,18 @@ doubt after a lost connection and the figures are treated in one place.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol, TypedDict, TypeVar, Unpack
 from uuid import UUID
 
-from orchestrator.engine.effects import Effect, ExchangeMade, NotificationSent, SignalConsumed
+from orchestrator.engine.effects import (
+    ConsentRecorded,
+    Effect,
+    ExchangeMade,
+    NotificationSent,
+    SignalConsumed,
+)
 from orchestrator.engine.faults import FaultPoint
 from orchestrator.engine.journey import Journey, StepContext
 from orchestrator.engine.runs import (
@@ -18,6 +24,7 @@ from orchestrator.engine.runs import (
     IN_HAND,
     ChildEnd,
     LoggedStep,
+    Moved,
     Park,
     Run,
     Spawn,
@@ -27,6 +34,7 @@ from orchestrator.engine.runs import (
 from orchestrator.engine.world import World
 from orchestrator.runtime.endings import TellEnd, told_to_nobody
 from orchestrator.runtime.steps import made
+from orchestrator.services.ports.running import Told
 from orchestrator.store.committer import CommitUnknownError
 from orchestrator.store.vault import DataKey
 from schemas import clock
@@ -44,7 +52,7 @@ class Runs(Protocol):
 
     def transit(
         self, move: Transition, *, seq: int, key: DataKey | None, worker: str
-    ) -> tuple[int, str] | None:
+    ) -> Moved | None:
         """Write one transition; None when others moved the run."""
 
     def park(self, parked: Park) -> bool:
@@ -93,13 +101,15 @@ class Changes(TypedDict, total=False):
 class Position:
     """A run in hand: its row as we last saw or left it, its key, its journey.
 
-    ``may_repeat`` says that somebody may have been at its next step before us.
+    ``may_repeat`` says that somebody may have been at its next step before us. ``told`` is what the
+    person told about purposes, as it still stands after the run's last move.
     """
 
     run: Run
     key: DataKey | None
     journey: Journey
     may_repeat: bool
+    told: dict[str, Told] = field(default_factory=dict)
 
 
 class Mover:
@@ -205,12 +215,17 @@ class Mover:
         if moved is None:
             return None
         self._measure(at.run, move)
-        fence, status = moved
-        if status not in IN_HAND or move.wake_at is not None:
+        if moved.status not in IN_HAND or move.wake_at is not None:
             return None
-        if status != at.run.status:
+        if moved.status != at.run.status:
             return self.position(at.run.id, redelivered=False)
-        return replace(at, run=_after(at.run, move, seq, fence), may_repeat=False)
+        return Position(
+            run=_after(at.run, move, seq, moved.fence),
+            key=at.key,
+            journey=at.journey,
+            may_repeat=False,
+            told=at.told if _still_told(at, move, moved) else {},
+        )
 
     def _measure(self, run: Run, move: Transition) -> None:
         for effect in move.effects:
@@ -261,6 +276,15 @@ def _after(run: Run, move: Transition, seq: int, fence: int) -> Run:
         log=(*run.log, row),
         pending=_untaken(run, move) if run.pending else run.pending,
     )
+
+
+def _still_told(at: Position, move: Transition, moved: Moved) -> bool:
+    """Tell whether what was read of consents before a move still stood when it was written."""
+    if move.outcome != "ok" or move.citizen_id is not None:
+        return False
+    if any(isinstance(effect, ConsentRecorded) for effect in move.effects):
+        return False
+    return all(told.changes == moved.consents for told in at.told.values())
 
 
 def _untaken(run: Run, move: Transition) -> tuple[StoredSignal, ...]:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
@@ -41,6 +41,7 @@ from orchestrator.services.ports.running import (
     PartnerGateway,
     ServiceRef,
     Services,
+    Told,
 )
 from schemas import ids
 from schemas.commands import Command
@@ -74,11 +75,15 @@ class Heard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Try:
-    """One try: the run as read, its context, and whether an earlier try may have got through."""
+    """One try: the run as read, its context, and whether an earlier try may have got through.
+
+    ``told`` is what the person told about purposes, as far as it was read and still stands.
+    """
 
     run: Run
     context: StepContext
     may_repeat: bool
+    told: dict[str, Told] = field(default_factory=dict)
 
 
 Result = Done | End | Skipped | Waiting | Heard
@@ -200,7 +205,7 @@ class StepRunner:
         recipient = recipient_of(context)
         if recipient is None:
             return Skipped(reason="no_contact")
-        basis = self._basis(step.purpose, context, recipient.channel)
+        basis = self._basis(step.purpose, attempt, recipient.channel)
         if basis is None:
             return Skipped(reason="no_basis")
         later = self._may_send_at(step.purpose, context)
@@ -250,7 +255,7 @@ class StepRunner:
             return Skipped(reason="no_service")
         if not self._gateway.can(service, step.operation):
             return Skipped(reason="not_offered")
-        if self._basis(step.purpose, context, None) is None:
+        if self._basis(step.purpose, attempt, None) is None:
             return self._unasked(step, attempt, service)
         data = step.data(context)
         if data is None:
@@ -297,7 +302,7 @@ class StepRunner:
             for signal in attempt.run.pending
             if signal.name == CONSENT_GIVEN
         )
-        if self._basis(step.purpose, attempt.context, None) is not None:
+        if self._basis(step.purpose, attempt, None) is not None:
             return Done(effects=told)
         if told:
             return Heard(effects=told)
@@ -305,11 +310,12 @@ class StepRunner:
             return step.otherwise
         return Waiting(signal=CONSENT_GIVEN, timeout_seconds=step.timeout.total_seconds())
 
-    def _basis(self, purpose: str, context: StepContext, channel: str | None) -> Basis | None:
+    def _basis(self, purpose: str, attempt: Try, channel: str | None) -> Basis | None:
         """Find the basis now; the person's own request on our page is one for its own code."""
+        context = attempt.context
         if context.start.source == OWN_SOURCE and purpose == "access_code.delivery":
             return Basis(kind="request")
-        return self._gate.basis(context.citizen_id, purpose, channel)
+        return self._gate.basis(context.citizen_id, purpose, channel, known=attempt.told)
 
     def _command(
         self,

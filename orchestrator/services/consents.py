@@ -8,17 +8,9 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from identity.consent import NO_CHANNEL, ConsentRecord, may
-from orchestrator.services.ports.running import Basis
+from identity.consent import NO_CHANNEL, may
+from orchestrator.services.ports.running import Basis, Told
 from schemas import clock
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What is known of a person about one purpose; ``age_band`` as they or a sender said."""
-
-    age_band: str | None
-    records: tuple[ConsentRecord, ...]
 
 
 class ConsentBook(Protocol):
@@ -34,11 +26,22 @@ class Consents:
 
     book: ConsentBook
 
-    def basis(self, citizen_id: UUID | None, purpose: str, channel: str | None) -> Basis | None:
+    def basis(
+        self,
+        citizen_id: UUID | None,
+        purpose: str,
+        channel: str | None,
+        *,
+        known: dict[str, Told] | None = None,
+    ) -> Basis | None:
         """Return the consent in force, or None."""
         if citizen_id is None:
             return None
-        told = self.book.told(citizen_id, purpose)
+        told = known.get(purpose) if known else None
+        if told is None:
+            told = self.book.told(citizen_id, purpose)
+            if known is not None:
+                known[purpose] = told
         allowed = may(
             told.records,
             purpose,
@@ -52,4 +55,6 @@ class Consents:
         """Tell whether there ever was a consent, by whatever channel."""
         if citizen_id is None:
             return False
-        return any(record.event_type.opens for record in self.book.told(citizen_id, purpose).records)
+        return any(
+            record.event_type.opens for record in self.book.told(citizen_id, purpose).records
+        )

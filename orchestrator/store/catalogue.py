@@ -26,13 +26,19 @@ SELECT conrelid::regclass::text AS relation, pg_get_constraintdef(k.oid) AS defi
   FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
  WHERE k.connamespace = 'public'::regnamespace AND k.contype IN ('c', 'f') AND NOT c.relispartition
  ORDER BY 1, 2"""
+_TRIGGERS: Final = """
+SELECT t.tgrelid::regclass::text AS relation, pg_get_triggerdef(t.oid) AS definition
+  FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+ WHERE NOT t.tgisinternal AND c.relnamespace = 'public'::regnamespace AND NOT c.relispartition
+ ORDER BY 1, 2"""
 
 
 def described(connection: Connection) -> str:
-    """Return every table with its columns, checks and indexes, one line each, in a fixed order."""
+    """Return every table: columns, checks, indexes, triggers, one line each, in a fixed order."""
     lines = [_column(row) for row in connection.execute(_COLUMNS)]
     lines += [f"{row['relation']}: {row['definition']}" for row in connection.execute(_CONSTRAINTS)]
     lines += [f"{row['relation']}: {row['definition']}" for row in connection.execute(_INDEXES)]
+    lines += [f"{row['relation']}: {row['definition']}" for row in connection.execute(_TRIGGERS)]
     return "\n".join(lines) + "\n"
 
 

@@ -9,14 +9,14 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from identity.consent import ConsentRecord, Event
-from orchestrator.services.consents import Told
+from orchestrator.services.ports.running import Told
 from orchestrator.services.purposes import NOTICES, PURPOSES, NoticeText, PurposeText
 from orchestrator.store.committer import Committer
 from orchestrator.store.connections import Connection, Database
 from schemas.errors import ConfigurationError
 
 _TOLD: Final = """
-SELECT t.place, c.age_band, r.record_id, r.purposes, r.channel, r.event_type, r.event_time,
+SELECT t.place, c.age_band, c.consents, r.record_id, r.purposes, r.channel, r.event_type, r.event_time,
        r.validity_end, r.parental_ref
   FROM unnest(%b::uuid[], %b::text[]) WITH ORDINALITY AS t(citizen_id, purpose, place)
   LEFT JOIN citizen c ON c.id = t.citizen_id
@@ -93,7 +93,8 @@ class ConsentReader:
 
 def _told(rows: Sequence[DictRow]) -> Told:
     records = (_record(row) for row in rows if row["record_id"] is not None)
-    return Told(age_band=rows[0]["age_band"], records=tuple(records))
+    first = rows[0]
+    return Told(age_band=first["age_band"], records=tuple(records), changes=first["consents"])
 
 
 def _record(row: DictRow) -> ConsentRecord:

@@ -13,6 +13,7 @@ from orchestrator.engine.runs import (
     LEASE,
     ChildEnd,
     LoggedStep,
+    Moved,
     Park,
     Run,
     Spawn,
@@ -164,13 +165,15 @@ class RunStore:
 
     def transit(
         self, move: Transition, *, seq: int, key: DataKey | None, worker: str
-    ) -> tuple[int, str] | None:
-        """Write one transition; returns (fence, status), or None when the run was moved by others."""
+    ) -> Moved | None:
+        """Write one transition; returns what it left, or None when the run was moved by others."""
         batch = self._child_ends if move.parent_id else self._transitions
         moved = self._committer.put(batch, (move, seq, key, worker))
         if move.parent_id:
             self._notifier.poke()
-        return (moved["fence"], moved["status"]) if moved else None
+        if moved is None:
+            return None
+        return Moved(fence=moved["fence"], status=moved["status"], consents=moved["consents"])
 
     def park(self, parked: Park) -> bool:
         """Let a run wait; False when a signal or a cancel came meanwhile, or others moved it."""

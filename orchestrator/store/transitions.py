@@ -101,13 +101,14 @@ WITH t AS (SELECT *, goes_to IN ('done', 'failed', 'compensated', 'cancelled') A
                             THEN run.error_code ELSE run.ends_as END,
              ended_at = CASE WHEN t.ends THEN parvis_now() END
             FROM t WHERE run.id = t.id AND run.fence = t.fence
-           RETURNING run.id, run.seq, run.fence, run.status, run.parent_id, run.ended_at),
+           RETURNING run.id, run.seq, run.fence, run.status, run.parent_id, run.ended_at,
+                     run.citizen_id),
      s AS (INSERT INTO step(run_id, seq, attempt, name, outcome, cause, actor, output, error,
                             started_at, ended_at, worker)
            SELECT r.id, r.seq, t.attempt, t.name, t.outcome, t.cause, 'worker', t.output,
                   t.error::jsonb, t.started_at, t.ended_at, t.worker FROM r JOIN t ON t.id = r.id)
      {further}{further_sql}
-SELECT id, fence, seq, status FROM r"""
+SELECT r.id, r.fence, r.seq, r.status, c.consents FROM r LEFT JOIN citizen c ON c.id = r.citizen_id"""
     return " ".join(sql.split())
 
 

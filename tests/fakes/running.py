@@ -68,7 +68,7 @@ class Gate:
     def __init__(self):
         self.is_open = True
 
-    def basis(self, citizen_id, purpose, channel):
+    def basis(self, citizen_id, purpose, channel, *, known=None):
         return Basis(kind="consent") if self.is_open else None
 
     def ever(self, citizen_id, purpose):

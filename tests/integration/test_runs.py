@@ -147,7 +147,7 @@ def test_a_transition_logs_the_step_and_its_effects_together(inbox, runs, databa
     moved = runs.transit(
         move(run, output={"a": 1}, effects=made, citizen_id=citizen), seq=1, key=key, worker="w"
     )
-    assert moved == (run.fence + 1, "ready")
+    assert (moved.fence, moved.status) == (run.fence + 1, "ready")
     after, _ = runs.read(run.id)
     assert after.outputs() == {"announce": {"a": 1}}
     assert after.citizen_id == citizen

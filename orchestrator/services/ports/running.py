@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
+from identity.consent import ConsentRecord
 from schemas.commands import Command
 from schemas.receipts import Exchange, Receipt
 
@@ -46,11 +47,33 @@ class PartnerGateway(Protocol):
         """Tell whether the system behind a service knows an operation."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a person told about one purpose; ``age_band`` as they or a sender said.
+
+    ``changes`` counts how often their consents had changed when it was read.
+    """
+
+    age_band: str | None
+    records: tuple[ConsentRecord, ...]
+    changes: int | None
+
+
 class ConsentGate(Protocol):
     """Says, at the moment a step runs, whether there is a basis for a purpose."""
 
-    def basis(self, citizen_id: UUID | None, purpose: str, channel: str | None) -> Basis | None:
-        """Return the basis in force, or None."""
+    def basis(
+        self,
+        citizen_id: UUID | None,
+        purpose: str,
+        channel: str | None,
+        *,
+        known: dict[str, Told] | None = None,
+    ) -> Basis | None:
+        """Return the basis in force, or None.
+
+        ``known`` holds, by purpose, what was read before and still stands; what is read is added.
+        """
 
     def ever(self, citizen_id: UUID | None, purpose: str) -> bool:
         """Tell whether there ever was a basis, by whatever channel."""

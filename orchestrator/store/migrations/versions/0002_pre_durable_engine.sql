@@ -89,3 +89,15 @@ CREATE TABLE pace(
   rate int NOT NULL,
   free_at timestamptz NOT NULL,
   queue_at timestamptz NOT NULL) WITH (fillfactor = 50);
+
+-- people: how often their consents changed, so that who read them a moment ago knows whether to ask again
+-- a trigger, because a change that is not counted would let something leave
+ALTER TABLE citizen ADD COLUMN consents int NOT NULL DEFAULT 0;
+CREATE FUNCTION parvis_count_consent() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE citizen c SET consents = c.consents + 1 FROM pseudonym p
+   WHERE p.pseudonym = NEW.subject_ref AND p.service = 'journal' AND c.id = p.citizen_id;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER count_consent AFTER INSERT ON consent_record
+  FOR EACH ROW EXECUTE FUNCTION parvis_count_consent();

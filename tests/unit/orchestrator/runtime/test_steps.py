@@ -65,7 +65,7 @@ class Gate:
         self.open, self.asked = {DELIVERY, PREREGISTRATION}, []
         self.once = set(self.open)
 
-    def basis(self, citizen_id, purpose, channel):
+    def basis(self, citizen_id, purpose, channel, *, known=None):
         self.asked.append((purpose, channel))
         return Basis(kind="consent", record_id=ids.uuid7()) if purpose in self.open else None
 
