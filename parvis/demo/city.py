@@ -17,7 +17,7 @@ from parvis.demo.folder import HOST, DemoFolder, public_key_of
 FILE: Final = Path(__file__).with_name("city.yaml")
 KOHA, GATEWAY, DROP, MAIL = "koha", "sms_ovh", "desk_drop", "mail"
 SENDERS: Final = "senders"
-DOUBLES: Final = {KOHA: "koha", GATEWAY: "ovh_sms"}
+DOUBLES: Final = frozenset({KOHA, GATEWAY})
 DROP_EVERY: Final = "2s"
 POSTERS_LAST: Final = timedelta(days=365)
 CREDITS: Final = 1_000_000
@@ -165,7 +165,7 @@ def _key(partner: str, key: Mapping[str, Any], city: City) -> dict[str, Any]:
 def _mock(name: str, profile: Mapping[str, Any], city: City) -> dict[str, Any]:
     settings = _library(name, profile, city) if profile["connector"] == KOHA else None
     return {
-        "kind": DOUBLES[profile["connector"]],
+        "kind": profile["connector"],
         "port": city.ports[name],
         "settings": settings or _gateway(profile, city),
     }

@@ -8,10 +8,10 @@ from urllib.parse import parse_qs, parse_qsl, unquote
 
 from mock_partners.clock import MockClock
 from mock_partners.desk import View
-from mock_partners.ovh_sms.access import Access
-from mock_partners.ovh_sms.jobs import Job, JobRefusedError, Message, is_receiver
-from mock_partners.ovh_sms.settings import GatewaySettings, ServiceSettings
-from mock_partners.ovh_sms.texts import deferred, segments
+from mock_partners.sms_ovh.access import Access
+from mock_partners.sms_ovh.jobs import Job, JobRefusedError, Message, is_receiver
+from mock_partners.sms_ovh.settings import GatewaySettings, ServiceSettings
+from mock_partners.sms_ovh.texts import deferred, segments
 from mock_partners.wire import Answer, Request, json_answer
 
 __all__ = ["Gateway"]

@@ -7,7 +7,7 @@ from hmac import compare_digest
 from http import HTTPStatus
 
 from mock_partners.clock import MockClock
-from mock_partners.ovh_sms.settings import GatewaySettings
+from mock_partners.sms_ovh.settings import GatewaySettings
 from mock_partners.wire import Answer, Request, json_answer
 
 __all__ = ["Access", "refusal", "signature"]

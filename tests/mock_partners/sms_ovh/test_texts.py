@@ -1,6 +1,6 @@
 import pytest
 
-from mock_partners.ovh_sms.texts import is_gsm, segments
+from mock_partners.sms_ovh.texts import is_gsm, segments
 
 
 @pytest.mark.parametrize(

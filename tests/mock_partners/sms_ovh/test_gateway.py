@@ -5,7 +5,7 @@ import time
 import pytest
 
 from mock_partners import build
-from mock_partners.ovh_sms import signature
+from mock_partners.sms_ovh import signature
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
 SERVICE = "/1.0/sms/sms-xx00000-1"
@@ -331,11 +331,11 @@ def test_a_hundred_messages_at_once_take_a_hundred_ids_and_stop_at_the_last_cred
 )
 def test_settings_that_are_wrong_are_refused(settings_of, changes):
     with pytest.raises(ValueError, match=r"colour|object|state"):
-        build("ovh_sms", {**settings_of("ovh_sms"), **changes})
+        build("sms_ovh", {**settings_of("sms_ovh"), **changes})
 
 
 def test_settings_without_a_key_are_refused(settings_of):
-    settings = settings_of("ovh_sms")
+    settings = settings_of("sms_ovh")
     del settings["consumer_key"]
     with pytest.raises(ValueError, match="consumer_key"):
-        build("ovh_sms", settings)
+        build("sms_ovh", settings)

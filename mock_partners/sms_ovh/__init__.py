@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from mock_partners.clock import MockClock
 from mock_partners.desk import Desk
 from mock_partners.faults import RECEIVING
-from mock_partners.ovh_sms.access import signature
-from mock_partners.ovh_sms.gateway import Gateway
-from mock_partners.ovh_sms.settings import GatewaySettings
+from mock_partners.sms_ovh.access import signature
+from mock_partners.sms_ovh.gateway import Gateway
+from mock_partners.sms_ovh.settings import GatewaySettings
 
 __all__ = ["Gateway", "GatewaySettings", "build", "signature"]
 

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from mock_partners.ovh_sms import signature
+from mock_partners.sms_ovh import signature
 
 SERVICE = "/1.0/sms/sms-xx00000-1"
 GOOD = {
@@ -59,7 +59,7 @@ class Gateway:
 @pytest.fixture
 def start_sms(start_kind):
     def started(**changes):
-        return Gateway(start_kind("ovh_sms", **changes))
+        return Gateway(start_kind("sms_ovh", **changes))
 
     return started
 
