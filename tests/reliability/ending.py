@@ -162,7 +162,7 @@ class Ending:
         for run in self.runs():
             is_still = run["status"] in {"ready", "waiting_timer"} and not self._went_back
             is_still = is_still and not self._waits_rightly(run["waiting_for"] or "")
-            if is_still and not self._needs_the_sick(run):
+            if is_still and not self._needs_the_sick(run) and not self._may_not_ask(run):
                 fail(9, f"run {run['id']} stands still beside a sick {self.sick}")
 
     def _waits_rightly(self, what: str) -> bool:
@@ -173,11 +173,20 @@ class Ending:
         return kind == "timer"
 
     def _needs_the_sick(self, run: dict) -> bool:
-        row = self.ground.looking.execute(
-            "SELECT error->>'profile' AS profile FROM step WHERE run_id = %s ORDER BY seq DESC LIMIT 1",
+        row = self._last_row(run)
+        return row is not None and row["profile"] == self.sick
+
+    def _may_not_ask(self, run: dict) -> bool:
+        """A call that may have been made waits for a basis to look, when the person took theirs back."""
+        row = self._last_row(run)
+        return row is not None and row["outcome"] == "unknown" and self._withdrew(run)
+
+    def _last_row(self, run: dict) -> dict | None:
+        return self.ground.looking.execute(
+            "SELECT error->>'profile' AS profile, outcome FROM step WHERE run_id = %s"
+            " ORDER BY seq DESC LIMIT 1",
             (run["id"],),
         ).fetchone()
-        return row is not None and row["profile"] == self.sick
 
     def _may_be_stuck(self, run: dict) -> bool:
         """A run is put aside only for what really happened to it."""
