@@ -61,7 +61,7 @@ class Town(Desk):
         self.system = System()
         runner = StepRunner(
             gateway=self.system,
-            gate=SimpleNamespace(basis=lambda *_asked: Basis(kind="test")),
+            gate=SimpleNamespace(basis=lambda *_asked, **_known: Basis(kind="test")),
             services=SimpleNamespace(service=lambda _id: SORGUES),
             keys=hub_keys,
             public_url="http://127.0.0.1",
