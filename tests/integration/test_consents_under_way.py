@@ -82,9 +82,11 @@ def test_somebody_elses_change_makes_nobody_read_again(ground, agreed):
     assert ground.book.reads == 1
 
 
-def test_every_record_counts_as_a_change(database):
+def test_every_record_made_changed_or_deleted_counts_as_a_change(database):
     citizen_id, subject_ref = person(database)
     for event in ("given", "withdrawn", "refused"):
         told(database, subject_ref, event, minutes=-1)
+    database.run("UPDATE consent_record SET channel = 'email' WHERE event_type = 'given'")
+    database.run("DELETE FROM consent_record WHERE event_type = 'refused'")
     row = database.one("SELECT consents FROM citizen WHERE id = %s", (citizen_id,))
-    assert row == {"consents": 3}
+    assert row == {"consents": 5}

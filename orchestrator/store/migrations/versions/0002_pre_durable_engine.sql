@@ -96,8 +96,8 @@ ALTER TABLE citizen ADD COLUMN consents int NOT NULL DEFAULT 0;
 CREATE FUNCTION parvis_count_consent() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   UPDATE citizen c SET consents = c.consents + 1 FROM pseudonym p
-   WHERE p.pseudonym = NEW.subject_ref AND p.service = 'journal' AND c.id = p.citizen_id;
+   WHERE p.pseudonym = coalesce(NEW.subject_ref, OLD.subject_ref) AND p.service = 'journal' AND c.id = p.citizen_id;
   RETURN NULL;
 END $$;
-CREATE TRIGGER count_consent AFTER INSERT ON consent_record
+CREATE TRIGGER count_consent AFTER INSERT OR UPDATE OR DELETE ON consent_record
   FOR EACH ROW EXECUTE FUNCTION parvis_count_consent();
