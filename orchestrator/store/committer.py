@@ -108,8 +108,13 @@ class Committer:
                 outcome.set(value)
 
     def _opened(self) -> Connection:
-        """Open a connection that plans each statement once: a batch's size changes no plan of ours."""
-        return self._database.connect(plan_cache_mode="force_generic_plan")
+        """Open a connection that plans each statement once, by the keys of its rows.
+
+        A batch's size changes no plan of ours, and none of its statements reads a table whole.
+        """
+        return self._database.connect(
+            plan_cache_mode="force_generic_plan", enable_seqscan="off", enable_hashjoin="off"
+        )
 
     def _live(self) -> Connection | None:
         """Return the connection, unless the server ended it while it was idle."""
