@@ -14,7 +14,7 @@ from typing import Any, Final
 import gevent
 from gevent.event import Event
 
-from orchestrator.broker.connection import Link
+from orchestrator.broker.connection import Link, within
 from schemas import clock
 from schemas.errors import BrokerRefusedError, BrokerUnavailableError
 
@@ -60,7 +60,8 @@ class Consumer:
         self._wants_more = self._is_consuming = True
         self._heard_at = clock.monotonic()
         self._is_leaving = self._was_cancelled = False
-        with link.speaking():
+        # heartbeats come in while an answer does not: the socket's own deadline never ends
+        with link.speaking(), within(link.deadline):
             self._channel = link.channel()
             self._channel.basic_qos(0, prefetch, False)  # noqa: FBT003 - per consumer, never global
             self._consume()

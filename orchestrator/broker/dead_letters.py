@@ -16,6 +16,7 @@ from gevent.event import Event
 
 from orchestrator.broker.connection import Broker
 from orchestrator.broker.consumer import Consumer, Delivery
+from orchestrator.broker.stillborn import StillbornQueues
 from orchestrator.broker.topology import DEAD_QUEUE, declare
 from orchestrator.broker.waker import run_id_of
 from orchestrator.services.ports.publishing import DeadWake, DeadWakeStore
@@ -32,6 +33,7 @@ class DeadLetterKeeper:
 
     def __init__(self, broker: Broker, rows: DeadWakeStore) -> None:
         self._broker = broker
+        self._stillborn = StillbornQueues(broker)
         self._rows = rows
         self._arrived: deque[Delivery] = deque()
         self._stirred = Event()
@@ -70,6 +72,9 @@ class DeadLetterKeeper:
             consumer = Consumer(
                 link, DEAD_QUEUE, prefetch=_AHEAD, taken=self._take, ended=self._stirred.set
             )
+        except BrokerUnavailableError:
+            self._stillborn.suspected()
+            raise
         except BaseException:
             link.abort()
             raise

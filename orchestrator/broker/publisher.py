@@ -13,6 +13,7 @@ from typing import Any, Final
 import structlog
 
 from orchestrator.broker.connection import Broker, Channel, Link, within
+from orchestrator.broker.stillborn import StillbornQueues
 from orchestrator.broker.topology import EVENT_EXCHANGE, JOURNEY_EXCHANGE, declare
 from orchestrator.services.ports.publishing import WAKE, OutboxRow, Sent
 from schemas import clock
@@ -87,6 +88,7 @@ class ConfirmedPublisher:
     def __init__(self, broker: Broker, *, deadline: float = 10.0) -> None:
         self._broker = broker
         self._deadline = deadline
+        self._stillborn = StillbornQueues(broker)
         self._link: Link | None = None
         self._channel: Channel = None
         self._ledger = Ledger()
@@ -105,6 +107,10 @@ class ConfirmedPublisher:
                 self._publish(link, rows)
                 while not self._ledger.is_settled:
                     link.read_frame(self._left(end))
+        except BrokerUnavailableError:
+            self.close()
+            self._stillborn.suspected()
+            raise
         except BaseException:
             self.close()
             raise
@@ -113,6 +119,8 @@ class ConfirmedPublisher:
         if is_incomplete:
             log.error("relay.returned", count=len(sent.refused))
             self.close()  # the next connection looks at the topology again
+        if sent.refused:
+            self._stillborn.suspected()
         return sent
 
     def idle(self) -> None:

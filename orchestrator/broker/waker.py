@@ -18,6 +18,7 @@ from gevent.event import Event
 
 from orchestrator.broker.connection import Broker
 from orchestrator.broker.consumer import Consumer, Delivery
+from orchestrator.broker.stillborn import StillbornQueues
 from orchestrator.broker.topology import JOURNEY_QUEUE, declare
 from orchestrator.services.ports.waking import Wake, WakesAwayError
 from schemas import clock
@@ -43,6 +44,7 @@ class BrokerWaker:
         self._broker = broker
         self._prefetch = prefetch
         self._store_answers = store_answers
+        self._stillborn = StillbornQueues(broker)
         self._consumer: Consumer | None = None
         self._numbers = count(1)
         self._tags: dict[int, int] = {}  # wake → delivery tag of the connection we have
@@ -73,6 +75,9 @@ class BrokerWaker:
                     taken=self._taken,
                     ended=self._stirred.set,
                 )
+            except BrokerUnavailableError:
+                self._stillborn.suspected()
+                raise
             except BaseException:
                 link.abort()
                 raise

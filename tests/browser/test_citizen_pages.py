@@ -141,6 +141,7 @@ def test_every_page_reflows_whatever_is_done_to_its_text(citizen_hub, visit):
     page = visit(viewport=NARROW, bypass_csp=True)
     faults = {}
     for name in _walk(page, citizen_hub):
+        page.wait_for_load_state()
         for what, change in _CHANGES.items():
             over = page.evaluate(change)
             if over > 0:
