@@ -56,7 +56,7 @@ quick: format-check lint contracts  ## the checks that take seconds (for a local
 
 format: $(VENV)/.dev.stamp  ## write the code in the house's format
 	@$(RUN) -m ruff format
-	@$(RUN) -m ruff check --select I,RUF100 --fix -q
+	@$(RUN) -m ruff check --select I --fix -q
 
 format-check: $(VENV)/.dev.stamp
 	@$(RUN) -m ruff format --check --quiet || { echo "make format remet en forme."; exit 1; }

@@ -124,5 +124,7 @@ def _until_stopped(hub: Hub, loops: Sequence[Loop]) -> int:
     patience = HASTY_STOP_SECONDS if died else STOP_SECONDS
     gevent.joinall([gevent.spawn(loop.stop) for loop in loops], timeout=patience)
     gevent.joinall(list(running.values()), timeout=LAST_WORD_SECONDS)
+    for writing in (hub.committer, hub.reader):
+        writing.rest(LAST_WORD_SECONDS)  # closed under its query, a connection ends the process
     hub.database.close()
     return LOOP_DIED if died else STOPPED

@@ -14,7 +14,7 @@ import structlog
 
 from orchestrator.broker.connection import Broker, Channel, Link, within
 from orchestrator.broker.stillborn import StillbornQueues
-from orchestrator.broker.topology import EVENT_EXCHANGE, JOURNEY_EXCHANGE, declare
+from orchestrator.broker.topology import AGAIN, EVENT_EXCHANGE, JOURNEY_EXCHANGE, declare
 from orchestrator.services.ports.publishing import WAKE, OutboxRow, Sent
 from schemas import clock
 from schemas.errors import BrokerUnavailableError
@@ -147,6 +147,7 @@ class ConfirmedPublisher:
                 message = self._channel.prepare_message(
                     body,
                     content_type=kind,
+                    headers={AGAIN: True} if row.again else None,
                     properties={"message_id": row.event_id, "delivery_mode": _PERSISTENT},
                 )
                 self._ledger.published(row.id, row.event_id)

@@ -19,6 +19,7 @@ JOURNEY_QUEUE: Final = "parvis.journey.v1"
 DEAD_QUEUE: Final = "parvis.dead.v1"
 UNROUTED_QUEUE: Final = "parvis.unrouted.v1"
 WAKE_KEY: Final = "wake"
+AGAIN: Final = "parvis-again"  # header of what may have been published before
 DELIVERY_LIMIT: Final = 20
 _NOT_FOUND, _PRECONDITION_FAILED = 404, 406
 

@@ -1,7 +1,8 @@
 """Wakes from RabbitMQ: any number of workers, on any hosts, share one queue.
 
-A message is acknowledged when its run parked or ended. What a dead worker held is delivered to another
-one within milliseconds; that, and nothing else, is what "redelivered" tells. While PostgreSQL is away no
+A message is acknowledged when its run parked or ended. What a dead worker held, or one whose connection
+broke, is delivered to another one within milliseconds: "redelivered", as is what the relay published
+twice. While PostgreSQL is away no
 more is asked of the broker and nothing is sent back to it: a message sent round in circles would be
 among the dead within seconds. When the queue itself is gone, what it had delivered to us comes to nobody
 else: we serve it.
@@ -19,7 +20,7 @@ from gevent.event import Event
 from orchestrator.broker.connection import Broker
 from orchestrator.broker.consumer import Consumer, Delivery
 from orchestrator.broker.stillborn import StillbornQueues
-from orchestrator.broker.topology import JOURNEY_QUEUE, declare
+from orchestrator.broker.topology import AGAIN, JOURNEY_QUEUE, declare
 from orchestrator.services.ports.waking import Wake, WakesAwayError
 from schemas import clock
 from schemas.errors import BrokerRefusedError, BrokerUnavailableError
@@ -198,7 +199,8 @@ class BrokerWaker:
             log.error("waker.undecodable")
             consumer.reject(delivery.tag)
             return
-        wake = Wake(id=next(self._numbers), run_id=run_id, redelivered=delivery.redelivered)
+        redelivered = delivery.redelivered or delivery.headers.get(AGAIN) is True
+        wake = Wake(id=next(self._numbers), run_id=run_id, redelivered=redelivered)
         self._tags[wake.id] = delivery.tag
         self._ready.append(wake)
         self._stirred.set()

@@ -88,7 +88,14 @@ class Executor:
 
         Raises:
             StoreUnavailableError: the database went away; the wake must be given again.
+            RunHeldError: another process has it in hand; to be tried again in a moment.
         """
+        try:
+            return self._executed(run_id, redelivered=redelivered, until=until)
+        finally:
+            self._runs.leave(run_id)
+
+    def _executed(self, run_id: UUID, *, redelivered: bool, until: Callable[[], bool]) -> bool:
         structlog.contextvars.bind_contextvars(run_id=str(run_id))
         position = self._mover.position(run_id, redelivered=redelivered)
         while position is not None:

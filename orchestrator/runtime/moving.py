@@ -47,8 +47,11 @@ T = TypeVar("T")
 class Runs(Protocol):
     """The store of runs, as whoever moves them needs it."""
 
-    def read(self, run_id: UUID) -> tuple[Run, DataKey | None] | None:
-        """Return a run with its data key, or None."""
+    def take(self, run_id: UUID) -> tuple[Run, DataKey | None] | None:
+        """Take a run in hand and return it with its data key, or None; RunHeldError: others have it."""
+
+    def leave(self, run_id: UUID) -> None:
+        """Let others have a run."""
 
     def transit(
         self, move: Transition, *, seq: int, key: DataKey | None, worker: str
@@ -135,8 +138,8 @@ class Mover:
         self._ends_told = ends_told
 
     def position(self, run_id: UUID, *, redelivered: bool) -> Position | None:
-        """Read a run; None when it is in nobody's hands now: it waits, or is over."""
-        found = self._runs.read(run_id)
+        """Take a run in hand; None when there is nothing to do for it now: it waits, or is over."""
+        found = self._runs.take(run_id)
         if found is None or found[0].status not in IN_HAND or found[0].wake_at is not None:
             return None
         run, key = found

@@ -13,13 +13,14 @@ from gevent.pool import Pool
 
 from orchestrator.engine.faults import FaultPoint, no_faults
 from orchestrator.runtime.executor import Executor
-from orchestrator.services.ports.waking import Wake, Waker, WakesAwayError
+from orchestrator.services.ports.waking import RunHeldError, Wake, Waker, WakesAwayError
 from schemas import clock
 
 log = structlog.get_logger()
 _STANDBY_SECONDS: Final = 1.0
 PATIENCE_SECONDS: Final = 10.0  # with a slow last call on top, well within the grace of a stop
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
+_FIRST_LOOK, _LONGEST_LOOK = 0.01, 1.0
 
 
 class Worker:
@@ -115,7 +116,7 @@ class Worker:
 
     def _serve_run(self, run_id: UUID, *, redelivered: bool) -> bool:
         """Take a run as far as it goes, and again if it was woken meanwhile; False to hand it over."""
-        while self._executor.execute(run_id, redelivered=redelivered, until=self._is_late):
+        while self._execute(run_id, redelivered=redelivered):
             later = self._again.pop(run_id, None)
             if not later:
                 return True
@@ -123,6 +124,19 @@ class Worker:
             redelivered = any(again.redelivered for again in later)
         log.info("worker.run_handed_over", run_id=str(run_id))
         return False
+
+    def _execute(self, run_id: UUID, *, redelivered: bool) -> bool:
+        """Execute a run as soon as no other process has it in hand; False to hand it over."""
+        pause = _FIRST_LOOK
+        while True:
+            try:
+                return self._executor.execute(run_id, redelivered=redelivered, until=self._is_late)
+            except RunHeldError:
+                if self._stopping.is_set():
+                    return False
+            redelivered = True  # whoever has it may end in the middle of a call
+            gevent.sleep(pause)
+            pause = min(2 * pause, _LONGEST_LOOK)
 
     def _is_late(self) -> bool:
         """Tell whether we stop and waited long enough for the runs in hand."""

@@ -17,6 +17,7 @@ import psycopg
 from gevent.event import AsyncResult, Event
 
 from orchestrator.store.connections import is_stale
+from schemas import clock
 from schemas.errors import ParvisError, StoreUnavailableError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 64
 GATHERING_SECONDS = 0.0005
+_REST_SECONDS = 0.005
 
 
 class CommitUnknownError(StoreUnavailableError):
@@ -62,13 +64,24 @@ class Committer:
 
         No timeout may span this wait: the row may be committed although the waiter left.
         """
+        return self.tell(batch, row).get()
+
+    def tell(self, batch: Batch, row: Any) -> AsyncResult[Any]:
+        """Hand one row over and go on; nothing but what is returned tells what becomes of it."""
         if self._greenlet is None:
             self._greenlet = gevent.spawn(self._loop)
             self._greenlet.link(self._died)
         outcome: AsyncResult[Any] = AsyncResult()
         self._waiting.append((batch, row, outcome))
         self._stirred.set()
-        return outcome.get()
+        return outcome
+
+    def rest(self, seconds: float) -> bool:
+        """Wait until nothing is being written or waits to be, ``seconds`` at most; True when it is so."""
+        end = clock.monotonic() + seconds
+        while (self._waiting or self._taken) and clock.monotonic() < end:
+            gevent.sleep(_REST_SECONDS)
+        return not (self._waiting or self._taken)
 
     def _loop(self) -> None:
         taken: list[tuple[Batch, Any, AsyncResult[Any]]] = []
@@ -85,6 +98,7 @@ class Committer:
                 groups[id(entry[0])].append(entry)
             for group in groups.values():
                 self._commit(group)
+            self._taken = []
 
     def _commit(self, group: list[tuple[Batch, Any, AsyncResult[Any]]]) -> None:
         batch = group[0][0]

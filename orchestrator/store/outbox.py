@@ -20,6 +20,7 @@ from schemas.errors import StoreUnavailableError
 _READ: Final = """
 SELECT id, event_id, topic, key, payload, created_at, refusals FROM outbox
  WHERE NOT (topic = ANY(%s)) ORDER BY id LIMIT %s"""
+_LAST: Final = "SELECT coalesce(max(id), 0) AS id FROM outbox"
 _SETTLE: Final = """
 WITH gone AS (DELETE FROM outbox WHERE id = ANY(%(confirmed)s)),
      kept AS (UPDATE outbox SET refusals = refusals + 1 WHERE id = ANY(%(refused)s)
@@ -42,6 +43,7 @@ class Outbox:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._connection: Connection | None = None
+        self._doubtful = 0  # up to this row somebody before us may have published
 
     def acquire(self) -> bool:
         """Become the active relay, or stay it; False while another one is."""
@@ -51,6 +53,7 @@ class Outbox:
         try:
             if takes(connection, RELAY):
                 listen(connection)
+                self._doubtful = newest(connection)
                 self._connection = connection
                 return True
         except (OSError, Database.fault) as error:
@@ -65,7 +68,7 @@ class Outbox:
             found = self._active().execute(_READ, (list(resting), most)).fetchall()
         except (OSError, Database.fault) as error:
             raise StoreUnavailableError from error
-        return [OutboxRow(**row) for row in found]
+        return [OutboxRow(**row, again=row["id"] <= self._doubtful) for row in found]
 
     def settle(self, sent: Sent) -> int:
         """Delete what was confirmed, count what was refused; returns the highest count."""
@@ -96,6 +99,12 @@ class Outbox:
         if self._connection is None or self._connection.closed:
             raise StoreUnavailableError("The relay's connection ended.")
         return self._connection
+
+
+def newest(connection: Connection) -> int:
+    """Return the number of the newest row, 0 when there is none."""
+    row = connection.execute(_LAST).fetchone()
+    return int(row["id"]) if row else 0
 
 
 class DeadWakeRows:

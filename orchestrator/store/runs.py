@@ -21,10 +21,12 @@ from orchestrator.engine.runs import (
     Transition,
 )
 from orchestrator.services.ports.signals import Signalled
+from orchestrator.services.ports.waking import RunHeldError
 from orchestrator.store import children, tasks
 from orchestrator.store.cancelling import cancel
 from orchestrator.store.committer import Committer
 from orchestrator.store.connections import Connection, Database
+from orchestrator.store.holding import Holds
 from orchestrator.store.notifier import Notifier
 from orchestrator.store.transitions import PARENT_TOLD, Parks, Transitions, step_row_id
 from orchestrator.store.vault import DataKey, Vault, opened_or_none
@@ -118,6 +120,30 @@ class _Reads:
         ]
 
 
+class _Takes:
+    """The batch of runs to take in hand and to let go of: taken first, read afterwards."""
+
+    def __init__(self, reads: _Reads) -> None:
+        self.holds = Holds()
+        self._reads = reads
+
+    def write(
+        self, connection: Connection, rows: Sequence[tuple[UUID, bool]]
+    ) -> Sequence[_Found | RunHeldError | None]:
+        """Read the runs that are ours now; an error marks one that others have in hand."""
+        done = self.holds.write(connection, rows)
+        ours = [
+            run_id
+            for (run_id, is_wanted), is_so in zip(rows, done, strict=True)
+            if is_wanted and is_so
+        ]
+        found = dict(zip(ours, self._reads.write(connection, ours), strict=True)) if ours else {}
+        return [
+            found.get(run_id) if is_so else RunHeldError()
+            for (run_id, _), is_so in zip(rows, done, strict=True)
+        ]
+
+
 def _by_run(
     connection: Connection, sql: LiteralString, run_ids: list[UUID]
 ) -> Mapping[UUID, list[DictRow]]:
@@ -147,6 +173,7 @@ class RunStore:
         self._database = database
         self._reader = reader or committer
         self._reads = _Reads()
+        self._takes = _Takes(self._reads)
         self._committer = committer
         self._vault = vault
         self._notifier = notifier
@@ -156,7 +183,25 @@ class RunStore:
 
     def read(self, run_id: UUID) -> tuple[Run, DataKey | None] | None:
         """Return a run with its log, its untaken signals and its data key, or None."""
-        found = self._reader.put(self._reads, run_id)
+        return self._read(self._reader.put(self._reads, run_id))
+
+    def take(self, run_id: UUID) -> tuple[Run, DataKey | None] | None:
+        """Take a run in hand and return it as ``read`` does; nobody else has it until ``leave``.
+
+        Raises:
+            RunHeldError: another process has it.
+        """
+        found = self._reader.put(self._takes, (run_id, True))
+        if isinstance(found, RunHeldError):
+            raise found
+        return self._read(found)
+
+    def leave(self, run_id: UUID) -> None:
+        """Let others have a run; waits for nothing."""
+        if run_id in self._takes.holds:
+            self._reader.tell(self._takes, (run_id, False))
+
+    def _read(self, found: _Found | None) -> tuple[Run, DataKey | None] | None:
         if found is None:
             return None
         row, log, pending = found

@@ -15,6 +15,7 @@ from orchestrator.services.ports.waking import Wake, WakesAwayError
 from orchestrator.store.connections import Connection, Database
 from orchestrator.store.locks import WAKER, takes
 from orchestrator.store.notices import listen, wait_for_notice
+from orchestrator.store.outbox import newest
 from schemas import clock
 from schemas.errors import StoreUnavailableError
 
@@ -37,7 +38,7 @@ class EmbeddedWaker:
         self._held: set[int] = set()
         self._given_back: set[int] = set()
         self._settled: list[int] = []
-        self._is_first_look = True
+        self._doubtful = 0  # up to this row somebody before us may have had the run in hand
         self._is_draining = False
         self._let_go_at = float("-inf")
 
@@ -48,7 +49,7 @@ class EmbeddedWaker:
             got = takes(connection, WAKER)
             if got:
                 listen(connection)
-                self._is_first_look, self._is_draining = True, False
+                self._doubtful, self._is_draining = newest(connection), False
             return got
 
     def take(self, most: int) -> list[Wake]:
@@ -60,12 +61,15 @@ class EmbeddedWaker:
             if most <= 0 or self._is_draining:
                 return []
             rows = connection.execute(_READ, (list(self._held), most)).fetchall()
-        first, self._is_first_look = self._is_first_look, self._is_first_look and bool(rows)
         again = self._given_back
         self._held.update(row["id"] for row in rows)
         self._given_back = again - self._held
         return [
-            Wake(id=row["id"], run_id=row["key"], redelivered=first or row["id"] in again)
+            Wake(
+                id=row["id"],
+                run_id=row["key"],
+                redelivered=row["id"] <= self._doubtful or row["id"] in again,
+            )
             for row in rows
         ]
 

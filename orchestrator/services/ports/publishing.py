@@ -11,7 +11,10 @@ WAKE: Final = "wake"  # the topic of rows that wake a run; every other topic is 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxRow:
-    """One row to publish; ``refusals`` counts how often the bus refused it."""
+    """One row to publish.
+
+    ``refusals`` counts how often the bus refused it; ``again``: it may have been published before.
+    """
 
     id: int
     event_id: str
@@ -20,6 +23,7 @@ class OutboxRow:
     payload: Mapping[str, Any] | None
     created_at: datetime
     refusals: int = 0
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """What wakes a worker: the same face whether wakes come from the outbox itself or from RabbitMQ.
 
 A wake only says "look at this run"; the run's row decides. It may be lost (the sweeper finds the
-run) and it may come twice (the fence arbitrates).
+run) and it may come twice (one worker at a time has a run in hand).
 """
 
 from collections.abc import Iterable
@@ -14,6 +14,12 @@ from schemas.errors import ParvisError, Recovery
 
 class WakesAwayError(ParvisError):
     """Where wakes come from is away for now: close the waker, pause, acquire again."""
+
+    recovery = Recovery.RETRY
+
+
+class RunHeldError(ParvisError):
+    """Another process has the run in hand: look again in a moment."""
 
     recovery = Recovery.RETRY
 

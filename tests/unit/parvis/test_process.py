@@ -20,7 +20,9 @@ from gevent.event import Event
 from parvis.process import Loop, _until_stopped
 
 hub = SimpleNamespace(
-    committer=SimpleNamespace(), reader=SimpleNamespace(), database=SimpleNamespace(close=lambda: print("closed", flush=True))
+    committer=SimpleNamespace(rest=lambda seconds: print("written", flush=True)),
+    reader=SimpleNamespace(rest=lambda seconds: print("read", flush=True)),
+    database=SimpleNamespace(close=lambda: print("closed", flush=True)),
 )
 stopped = Event()
 
@@ -69,7 +71,7 @@ def test_a_process_told_to_stop_finishes_what_it_has_in_hand(process, number):
     os.kill(running.pid, number)
 
     assert running.wait(10) == 0
-    assert running.stdout.read() == "drained\nclosed\n"
+    assert running.stdout.read() == "drained\nwritten\nread\nclosed\n"
 
 
 def test_a_process_whose_work_dies_of_a_bug_ends_for_its_parent_to_see(process):
