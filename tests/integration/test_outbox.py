@@ -62,6 +62,17 @@ def test_one_relay_is_active_and_the_next_one_takes_over(outbox, database):
     standby.close()
 
 
+def test_what_was_there_before_us_may_have_been_published(outbox, database):
+    put(database, "wake")
+    assert [row.again for row in outbox.read(9, resting=())] == [False]
+
+    outbox.close()
+    assert outbox.acquire()
+    put(database, "wake")
+
+    assert [row.again for row in outbox.read(9, resting=())] == [True, False]
+
+
 def test_a_relay_that_is_not_active_reads_nothing(database):
     with pytest.raises(StoreUnavailableError):
         Outbox(database).read(1, resting=())

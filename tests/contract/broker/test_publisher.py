@@ -8,6 +8,7 @@ from orchestrator.broker import connection
 from orchestrator.broker.connection import Broker
 from orchestrator.broker.publisher import ConfirmedPublisher
 from orchestrator.broker.topology import JOURNEY_QUEUE
+from orchestrator.broker.waker import BrokerWaker
 from schemas.errors import BrokerUnavailableError
 from tests.contract.broker.bus import refuse_more_than, until
 from tests.contract.wakers.rigs import row
@@ -42,6 +43,19 @@ def test_what_is_confirmed_is_in_its_queue_and_survives_a_restart(publish, bus):
     message = bus.get()
     assert message.properties["delivery_mode"] == 2
     assert message.properties["content_type"] == "text/plain"
+
+
+def test_a_wake_that_may_have_been_published_before_is_served_like_a_redelivered_one(
+    publish, bus, broker_url
+):
+    publish.send([row(1, again=True), row(2)])
+    bus.becomes(2)
+    waker = BrokerWaker(Broker(broker_url), prefetch=10, store_answers=lambda: True)
+    assert waker.acquire()
+    wakes = []
+    until(lambda: wakes.extend(waker.take(10)) or len(wakes) == 2, "no wake comes")
+    assert [wake.redelivered for wake in wakes] == [True, False]
+    waker.close()
 
 
 def test_an_event_reaches_whoever_bound_its_type(publish, bus):

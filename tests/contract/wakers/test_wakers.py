@@ -154,6 +154,15 @@ class TestEmbeddedWaker(WakerContract):
         assert database.one("SELECT count(*) AS n FROM outbox")["n"] == 0
 
 
+    def test_whatever_was_there_before_us_may_have_been_begun(self, rig, database):
+        rig.send(*(ids.uuid7() for _ in range(5)))
+        waker = rig.active()
+        first, rest = waker.take(2), waker.take(9)
+        rig.send(ids.uuid7())
+        assert [wake.redelivered for wake in (*first, *rest)] == [True] * 5
+        assert [wake.redelivered for wake in take(waker, 1)] == [False]
+
+
 @pytest.mark.rabbitmq
 class TestBrokerWaker(WakerContract):
     @pytest.fixture

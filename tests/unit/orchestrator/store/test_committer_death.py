@@ -56,3 +56,26 @@ def test_a_row_that_nothing_can_be_made_of_harms_only_itself(committer, told):
     assert [waiter.value for waiter in waiters] == [2, None, 6]
     assert type(waiters[1].exception) is ValueError
     assert told == []
+
+
+class Slow:
+    """A batch that takes its time."""
+
+    def __init__(self):
+        self.written = []
+
+    def write(self, connection, rows):
+        gevent.sleep(0.1)
+        self.written += rows
+        return rows
+
+
+def test_a_committer_rests_when_all_is_written_that_nobody_waits_for(committer):
+    batch = Slow()
+    assert committer.rest(0.0), "it has nothing to do"
+    for number in range(3):
+        committer.tell(batch, number)
+    gevent.sleep(0.01)
+    assert not committer.rest(0.01)
+    assert committer.rest(2.0)
+    assert batch.written == [0, 1, 2]
