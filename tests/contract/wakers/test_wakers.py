@@ -153,7 +153,6 @@ class TestEmbeddedWaker(WakerContract):
         rig.active().take(1)
         assert database.one("SELECT count(*) AS n FROM outbox")["n"] == 0
 
-
     def test_whatever_was_there_before_us_may_have_been_begun(self, rig, database):
         rig.send(*(ids.uuid7() for _ in range(5)))
         waker = rig.active()
