@@ -1,11 +1,10 @@
 """Wakes from RabbitMQ: any number of workers, on any hosts, share one queue.
 
 A message is acknowledged when its run parked or ended. What a dead worker held, or one whose connection
-broke, is delivered to another one within milliseconds: "redelivered", as is what the relay published
-twice. While PostgreSQL is away no
-more is asked of the broker and nothing is sent back to it: a message sent round in circles would be
-among the dead within seconds. When the queue itself is gone, what it had delivered to us comes to nobody
-else: we serve it.
+broke, is delivered to another one within milliseconds, as redelivered; what the relay may have published
+twice is treated alike. While PostgreSQL is away no more is asked of the broker and nothing is sent back
+to it: a message sent round in circles would be among the dead within seconds. When the queue itself is
+gone, what it had delivered to us comes to nobody else: we serve it.
 """
 
 from collections import deque
