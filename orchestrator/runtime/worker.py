@@ -18,6 +18,7 @@ from schemas import clock
 
 log = structlog.get_logger()
 _STANDBY_SECONDS: Final = 1.0
+_LAST_LOOK_SECONDS: Final = 1.5  # a little more than a waker waits at most
 PATIENCE_SECONDS: Final = 10.0  # with a slow last call on top, well within the grace of a stop
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 _FIRST_LOOK, _LONGEST_LOOK = 0.01, 1.0
@@ -40,7 +41,8 @@ class Worker:
         self._pool = Pool(greenlets)
         self._on_active = on_active
         self._fault = fault
-        self._stopping = Event()
+        self._stopping, self._ended = Event(), Event()
+        self._ended.set()
         self._late_at = float("inf")
         self._in_hand: dict[UUID, list[int]] = {}
         self._again: dict[UUID, list[Wake]] = defaultdict(list)
@@ -48,16 +50,12 @@ class Worker:
 
     def run(self) -> None:
         """Work until ``stop``; survives what wakes us going away, and its runs in hand go on."""
-        while not self._stopping.is_set():
-            try:
-                if self._waker.acquire():
-                    log.info("worker.active")
-                    self._on_active()
-                    self._serve()
-                else:
-                    self._stopping.wait(_STANDBY_SECONDS)
-            except WakesAwayError as error:
-                self._step_back(error)
+        self._ended.clear()
+        try:
+            while not self._stopping.is_set():
+                self._work_or_stand_by()
+        finally:
+            self._ended.set()
 
     def stop(
         self, *, grace_seconds: float = 45.0, patience_seconds: float = PATIENCE_SECONDS
@@ -72,7 +70,19 @@ class Worker:
         self._stopping.set()
         self._waker.drain()
         self._pool.join(timeout=grace_seconds)
+        self._ended.wait(_LAST_LOOK_SECONDS)  # nothing is closed under whoever still waits for it
         self._waker.close()
+
+    def _work_or_stand_by(self) -> None:
+        try:
+            if self._waker.acquire():
+                log.info("worker.active")
+                self._on_active()
+                self._serve()
+            else:
+                self._stopping.wait(_STANDBY_SECONDS)
+        except WakesAwayError as error:
+            self._step_back(error)
 
     def _serve(self) -> None:
         while not self._stopping.is_set():

@@ -17,6 +17,7 @@ from weakref import WeakSet
 import psycopg
 from gevent.monkey import get_original
 from gevent.queue import LifoQueue
+from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
 
 from schemas import clock
@@ -132,9 +133,14 @@ class Database:
             return connection.execute(sql, parameters).rowcount
 
     def close(self) -> None:
-        """Close every connection this process opened here, lent ones included."""
+        """Close every connection this process opened here, lent ones included.
+
+        One whose answer a greenlet waits for is left to the end of the process: the event loop ends
+        a process whose descriptors are closed under it.
+        """
         for connection in list(self._opened):
-            connection.close()
+            if connection.pgconn.transaction_status != TransactionStatus.ACTIVE:
+                connection.close()
         for _ in range(self._idle.qsize()):
             self._idle.get()
             self._idle.put(None)
