@@ -7,6 +7,7 @@ what to do; the values themselves are never repeated.
 import base64
 import binascii
 import difflib
+import re
 import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -60,6 +61,11 @@ class Settings:
     master_keys: tuple[bytes, ...] = field(repr=False)
     secret_key: bytes = field(repr=False)
     public_url: str
+    idp_url: str | None
+    idp_realm: str
+    idp_staff_realm: str
+    idp_ca_file: Path | None
+    franceconnect_alias: str | None
     bind: str
     web_processes: int
     drain_seconds: int
@@ -220,6 +226,41 @@ class _Reader:
             return ""
         return value
 
+    def idp_url(self) -> str | None:
+        """Return where the identity provider's realms are, without a slash behind it."""
+        value = self.text("PARVIS_IDP_URL", "").rstrip("/")
+        parts = urlsplit(value)
+        if value and not _is_origin(f"{parts.scheme}://{parts.netloc}"):
+            self.faults.append(
+                "PARVIS_IDP_URL doit être l'adresse http(s) de Keycloak, "
+                "par exemple https://connexion.ville.example."
+            )
+            return None
+        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+            self.faults.append("PARVIS_IDP_URL doit être en https hors de cette machine.")
+        return value or None
+
+    def realm(self, name: str, default: str) -> str:
+        """Return the name of a realm."""
+        value = self.text(name, default)
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,60}", value):
+            self.faults.append(f"{name} doit être un nom de royaume, par exemple {default}.")
+        return value
+
+    def idp_ca_file(self) -> Path | None:
+        """Return the authority that signed the identity provider's certificate, when not a public one."""
+        value = self.text("PARVIS_IDP_CA_FILE", "")
+        if value and not Path(value).is_file():
+            self.faults.append(f"PARVIS_IDP_CA_FILE : {value} n'est pas un fichier.")
+        return Path(value) if value else None
+
+    def franceconnect_alias(self) -> str | None:
+        """Return the alias of FranceConnect at the identity provider; ``none``: not offered."""
+        value = self.text("PARVIS_FRANCECONNECT_ALIAS", "france-connect")
+        if not re.fullmatch(r"[a-z0-9-]{1,60}", value):
+            self.faults.append("PARVIS_FRANCECONNECT_ALIAS doit être un alias, ou none.")
+        return None if value == "none" else value
+
     def address(self, name: str, default: str) -> str:
         """Return ``host:port``."""
         value = self.text(name, default)
@@ -296,6 +337,11 @@ NAMES: Final[Mapping[str, str]] = {
     "PARVIS_MASTER_KEY_FILE": "donnez le fichier de la clé maîtresse, fait par « parvis init »",
     "PARVIS_SECRET_KEY_FILE": "donnez le fichier de la clé des cookies, fait par « parvis init »",
     "PARVIS_PUBLIC_URL": "donnez l'adresse que les gens utilisent, https://…",
+    "PARVIS_IDP_URL": "adresse de Keycloak ; sans elle, personne ne se connecte par lui",
+    "PARVIS_IDP_REALM": "royaume des citoyens (parvis)",
+    "PARVIS_IDP_STAFF_REALM": "royaume des agents (parvis-staff)",
+    "PARVIS_IDP_CA_FILE": "autorité du certificat de Keycloak, si elle n'est pas publique",
+    "PARVIS_FRANCECONNECT_ALIAS": "alias de FranceConnect dans Keycloak (france-connect), ou none",
     "PARVIS_BIND": "adresse:port d'écoute du serveur web",
     "PARVIS_WEB_PROCESSES": "nombre de processus web",
     "PARVIS_DRAIN_SECONDS": "secondes où un serveur web qui s'arrête sert encore",
@@ -315,6 +361,11 @@ _READERS: Final[Mapping[str, Callable[[_Reader], Any]]] = {
     "master_keys": lambda reader: reader.key_file("PARVIS_MASTER_KEY_FILE", read_master_keys),
     "secret_key": lambda reader: reader.key_file("PARVIS_SECRET_KEY_FILE", read_secret_key),
     "public_url": _Reader.public_url,
+    "idp_url": _Reader.idp_url,
+    "idp_realm": lambda reader: reader.realm("PARVIS_IDP_REALM", "parvis"),
+    "idp_staff_realm": lambda reader: reader.realm("PARVIS_IDP_STAFF_REALM", "parvis-staff"),
+    "idp_ca_file": _Reader.idp_ca_file,
+    "franceconnect_alias": _Reader.franceconnect_alias,
     "bind": lambda reader: reader.address("PARVIS_BIND", "127.0.0.1:8000"),
     "web_processes": lambda reader: reader.integer("PARVIS_WEB_PROCESSES", 2, most=64),
     "drain_seconds": _Reader.drain_seconds,

@@ -70,6 +70,16 @@ class BrokerUnavailableError(ParvisError):
     title = "RabbitMQ ne répond pas : les messages attendent dans la base, rien n'est perdu."
 
 
+class IdentityUnavailableError(ParvisError):
+    """The identity provider does not answer; nobody can sign in for the moment."""
+
+    recovery = Recovery.RETRY
+    status = 503
+    slug = "unavailable"
+    title = "La connexion est momentanément indisponible : réessayez dans quelques minutes."
+    retry_after = 30
+
+
 class BrokerRefusedError(ConfigurationError):
     """RabbitMQ answers and refuses us: a person must mend its settings or ours."""
 
@@ -243,6 +253,18 @@ class ClockSkewError(SignatureVerificationError):
 
     slug = "timestamp-skew"
     title = "L'horloge de l'émetteur est décalée : réglez-la sur l'en-tête Date de cette réponse."
+
+
+class SamlRefusedError(RequestError):
+    """A message of an identity provider that is not trusted; ``code`` says why, to us only."""
+
+    status = 403
+    slug = "not-permitted"
+    title = "La connexion n'a pas pu être vérifiée : recommencez depuis le début."
+
+    def __init__(self, code: str) -> None:
+        super().__init__()
+        self.code = code
 
 
 class NotPermittedError(RequestError):

@@ -1,1 +1,0 @@
-"""Keycloak administration client; comes with the identity work."""

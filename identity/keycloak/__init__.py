@@ -1,0 +1,1 @@
+"""Keycloak administration; the only room that knows its client library."""

@@ -1,1 +1,0 @@
-"""SAML 2.0 service provider; comes with the identity work."""
