@@ -18,6 +18,7 @@ import structlog
 from gevent.event import Event
 
 from orchestrator.store.figures import FigureRows
+from parvis.blocked_loop import LoopWatch
 from parvis.bootstrap import Hub, open_hub
 from parvis.logs import configure
 from parvis.metrics import TableCollector, serve, shared_registry
@@ -114,6 +115,7 @@ def _until_stopped(hub: Hub, loops: Sequence[Loop]) -> int:
     hub.reader.on_death = partial(end, "reader")
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, stopping.set)
+    LoopWatch().start()
     running = {loop.name: gevent.spawn(loop.run) for loop in loops}
     for name, greenlet in running.items():
         greenlet.link(partial(ended, name))
@@ -125,6 +127,6 @@ def _until_stopped(hub: Hub, loops: Sequence[Loop]) -> int:
     gevent.joinall([gevent.spawn(loop.stop) for loop in loops], timeout=patience)
     gevent.joinall(list(running.values()), timeout=LAST_WORD_SECONDS)
     for writing in (hub.committer, hub.reader):
-        writing.rest(LAST_WORD_SECONDS)  # closed under its query, a connection ends the process
+        writing.rest(LAST_WORD_SECONDS)  # what is being written is better written
     hub.database.close()
     return LOOP_DIED if died else STOPPED

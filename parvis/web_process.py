@@ -5,6 +5,7 @@ import sys
 
 from flask import Flask
 
+from parvis.blocked_loop import LoopWatch
 from parvis.bootstrap import open_hub
 from parvis.logs import configure
 from parvis.process import COOPERATION_FAILED, serve_figures, settle_down, waits_cooperate
@@ -22,4 +23,5 @@ def application() -> Flask:
     serve_figures(hub)
     made = create_app(hub)
     settle_down()
+    LoopWatch().start()
     return made
