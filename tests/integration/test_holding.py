@@ -19,7 +19,7 @@ INSERT = "INSERT INTO run(id, journey, version, key) VALUES (%s, 'j', 1, %s)"
 
 
 def process(database, vault):
-    """The store of a process, with the number of the connection its locks are on."""
+    """The store of a process, with the reader whose connection its locks are on."""
     reader = Committer(database)
     store = RunStore(database, Committer(database), vault, Notifier(database), reader=reader)
     return SimpleNamespace(runs=store, reader=reader)
@@ -43,7 +43,7 @@ def run_id(database):
 
 
 def ended(one):
-    """Have the server end a process's connection, as when the process dies."""
+    """End the connection a process has its locks on, as when the process dies."""
     one.reader._connection.close()
 
 
