@@ -236,6 +236,20 @@ class NotAuthenticatedError(RequestError):
     title = "Connectez-vous pour continuer."
 
 
+class TokenRefusedError(NotAuthenticatedError):
+    """The bearer token is not trusted; ``reason`` says why, to us only.
+
+    ``error`` is what RFC 6750 section 3.1 lets a caller know.
+    """
+
+    title = "Le jeton n'est pas valable : demandez-en un nouveau."
+
+    def __init__(self, reason: str, *, error: str = "invalid_token") -> None:
+        super().__init__()
+        self.reason = reason
+        self.error = error
+
+
 class SignatureVerificationError(RequestError):
     """The signature does not prove the sender; ``reason`` is for us, never for the answer."""
 
@@ -273,6 +287,31 @@ class NotPermittedError(RequestError):
     status = 403
     slug = "not-permitted"
     title = "Vous n'avez pas le droit de faire cela."
+
+
+class AccessRefusedError(NotPermittedError):
+    """The token is good and does not open this; ``reason`` says why, to us only."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
+
+
+class LoginFirstError(AccessRefusedError):
+    """Nobody known signs in by this token: the person signs in on our pages first."""
+
+    slug = "login-first"
+    title = "Connectez-vous d'abord une fois sur nos pages."
+
+
+class RecentSignInNeededError(AccessRefusedError):
+    """The act needs a person who proved who they are within the last ``max_age`` seconds."""
+
+    title = "Cet acte demande de vous être identifié il y a moins de cinq minutes."
+
+    def __init__(self, max_age: int) -> None:
+        super().__init__("not_recent")
+        self.max_age = max_age
 
 
 class ConsentMissingError(RequestError):
