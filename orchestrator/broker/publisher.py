@@ -141,7 +141,7 @@ class ConfirmedPublisher:
         return left
 
     def _publish(self, link: Link, rows: Sequence[OutboxRow]) -> None:
-        with link.writing_within(self._deadline):
+        with link.writing_together(self._deadline):
             for row in rows:
                 exchange, key, kind, body = addressed(row)
                 message = self._channel.prepare_message(

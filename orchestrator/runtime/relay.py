@@ -29,7 +29,7 @@ from schemas.errors import (
 )
 
 log = structlog.get_logger()
-WINDOW: Final = 100
+WINDOW: Final = 200
 ALARM_AFTER: Final = 5
 _POLL_SECONDS: Final = 1.0
 _STANDBY_SECONDS: Final = 1.0
