@@ -18,6 +18,7 @@ from typing import Any, Final, NoReturn
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
+from joserfc.jws import JWSRegistry
 
 from identity.names import FC_ACR, IDP_ALIAS
 from schemas.errors import TokenRefusedError
@@ -188,11 +189,15 @@ def _checked_header(header: Mapping[str, Any]) -> str:
     return kid
 
 
+# members of the header that mean nothing to us are let be, as RFC 7515 section 4 asks; ``crit`` is not
+_REGISTRY: Final = JWSRegistry(algorithms=[ALGORITHM], strict_check_header=False)
+
+
 def _check_signature(parts: _Parts, key: RSAKey | None) -> None:
     if key is None:
         _refuse(Reason.UNKNOWN_KEY)
     try:
-        jwt.decode(parts.token, key, algorithms=[ALGORITHM])
+        jwt.decode(parts.token, key, algorithms=[ALGORITHM], registry=_REGISTRY)
     except (JoseError, ValueError) as error:
         raise TokenRefusedError(Reason.SIGNATURE) from error
 
