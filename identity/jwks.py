@@ -49,20 +49,20 @@ def key_set_url(issuer: str) -> str:
     return f"{issuer}/protocol/openid-connect/certs"
 
 
-def fetch(url: str, *, ca_file: Path | None = None) -> bytes:
-    """Return what an address holds: at most 64 kB, within 3 seconds, from that address only.
+def fetch(url: str, *, ca_file: Path | None = None, timeout: float = TIMEOUT_SECONDS) -> bytes:
+    """Return what an address holds: at most 64 kB, within the time, from that address only.
 
     Raises:
         IdentityUnavailableError: it cannot be reached or answers with anything but success.
         KeySetUnusableError: it holds more than a set of keys does.
     """
-    ends_at = clock.monotonic() + TIMEOUT_SECONDS
+    ends_at = clock.monotonic() + timeout
     try:
         with (
             requests.Session() as session,
             session.get(
                 url,
-                timeout=TIMEOUT_SECONDS,
+                timeout=timeout,
                 verify=str(ca_file) if ca_file else True,
                 allow_redirects=False,
                 stream=True,
