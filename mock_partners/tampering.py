@@ -23,6 +23,8 @@ def replaced(
             return replace(other, effect=answer.effect, reference=answer.reference)
     if "drift" in hits:
         answer = drifted(answer, hits["drift"].params)
+    if answer.seal is not None:
+        answer = replace(answer, body=answer.seal(answer.body), seal=None)
     return _recoded(answer, hits["charset"].params) if "charset" in hits else answer
 
 

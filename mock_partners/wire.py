@@ -9,7 +9,7 @@ import re
 import socket
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
@@ -64,7 +64,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a mock answers, and what it changed while doing so."""
+    """What a mock answers, and what it changed while doing so.
+
+    `seal` makes of the document what leaves, a signature over it for instance; it comes after the faults
+    that change the document, so that what is altered is still well signed.
+    """
 
     status: int
     body: bytes = b""
@@ -72,6 +76,7 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()
     effect: Mapping[str, object] | None = None
     reference: str | None = None
+    seal: Callable[[bytes], bytes] | None = None
 
 
 def json_answer(
