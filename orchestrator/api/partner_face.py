@@ -15,6 +15,7 @@ import structlog
 
 from orchestrator.api import event_types
 from orchestrator.api.bodies import inflate, read_body
+from orchestrator.api.calls import Call, replied
 from orchestrator.api.media_types import ACCEPTED, BATCH, EVENT, check_media_type
 from orchestrator.api.problem_texts import PROBLEMS, Language
 from orchestrator.api.problems import detail_of, language_of, problem_reply
@@ -22,13 +23,12 @@ from orchestrator.api.replies import Reply, json_reply
 from orchestrator.services.intake import MOST_BATCH_BYTES, Intake, ItemResult, Received
 from orchestrator.services.partner_keys import PartnerKeys
 from orchestrator.services.ports.partners import Partner
-from orchestrator.services.rate_limits import Allowance, RateLimits
+from orchestrator.services.rate_limits import RateLimits
 from schemas import clock, ids
 from schemas.errors import (
     MethodNotAllowedError,
     NotFoundError,
     ParvisError,
-    RateLimitedError,
     SignatureVerificationError,
     UnsupportedMediaTypeError,
 )
@@ -45,16 +45,6 @@ _SIGNED: Final = (
     ("webhook-signature", "HTTP_WEBHOOK_SIGNATURE"),
 )
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True, kw_only=True)
-class Call:
-    """One request on its way: its environ, its id, and what is left of its sender's quota."""
-
-    environ: "WSGIEnvironment"
-    request_id: str
-    partner: Partner | None = None
-    allowance: Allowance | None = None
 
 
 Answer = Callable[[Call], Reply]
@@ -88,16 +78,7 @@ class PartnerFace:
     ) -> Iterable[bytes]:
         """Answer one request; nothing but a reply leaves."""
         call = Call(environ=environ, request_id=str(ids.uuid7()))
-        try:
-            reply = self._answer(call)
-        except ParvisError as error:
-            reply = self._problem(call, error)
-        except Exception as error:  # noqa: BLE001 - the HTTP handler of last resort
-            _log.error("request failed", request_id=call.request_id, error=type(error).__name__)
-            reply = self._problem(call, ParvisError())
-        reply.headers.append(("Parvis-Request-Id", call.request_id))
-        if call.allowance is not None:
-            reply.headers += call.allowance.headers()
+        reply = replied(call, self._answer, self._problem)
         return reply.send(start_response, method=environ["REQUEST_METHOD"])
 
     def _answer(self, call: Call) -> Reply:
@@ -161,18 +142,16 @@ class PartnerFace:
         headers = {name: environ[key] for name, key in _SIGNED if key in environ}
         key_name = environ.get("HTTP_PARVIS_KEY_ID", "")
         now = clock.utcnow()
-        call.partner = self.keys.authenticate(signed, headers, key_name=key_name, now=now)
-        call.allowance = self.limits.take(call.partner.id)
-        if call.allowance.is_exceeded:
-            raise RateLimitedError(call.allowance.resets_in)
-        return call.partner
+        partner = self.keys.authenticate(signed, headers, key_name=key_name, now=now)
+        call.take_from(self.limits, partner.id)
+        return partner
 
     def _problem(self, call: Call, error: ParvisError) -> Reply:
         reason = error.reason if isinstance(error, SignatureVerificationError) else None
         _log.info(
             "request refused",
             request_id=call.request_id,
-            partner=call.partner.id if call.partner else None,
+            partner=call.caller,
             slug=error.slug,
             reason=reason,
         )
