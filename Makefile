@@ -24,7 +24,7 @@ INPUTS := tools/bootstrap.py requirements/bootstrap.txt pyproject.toml partner_s
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install install-dev demo test check quick format format-check lint types contracts unit \
+.PHONY: help install install-dev demo test keycloak check quick format format-check lint types contracts unit \
         remarks bench bench-journeys bench-relay bench-growth bench-memory bench-hanging campaign coverage requirements changelog clean
 
 help:  ## list what can be done here
@@ -48,6 +48,9 @@ demo: $(VENV)/.demo.stamp  ## start the whole city and play the story (ARGS="--o
 test: $(VENV)/.dev.stamp  ## run every suite; as root on Debian, install what tests need (ARGS="-k word")
 	@$(RUN) tools/machine.py
 	@$(PYTEST) -m "not slow" $(SIDE_BY_SIDE) $(ARGS)
+
+keycloak: $(VENV)/.dev.stamp  ## bring the Keycloak of the sign-in tests into the user's cache (177 MB, once)
+	@$(RUN) tools/keycloak_server.py
 
 check: format-check lint types contracts unit  ## what a change must pass: format, lint, types, contracts, unit tests
 

@@ -14,7 +14,12 @@ from orchestrator.store.vault import Vault
 from parvis.embedded_postgres import EmbeddedPostgres
 from schemas.keys import HubKeys
 
-pytest_plugins = ["tests.plugins.requirements", "tests.plugins.rabbitmq", "tests.plugins.hub"]
+pytest_plugins = [
+    "tests.plugins.requirements",
+    "tests.plugins.rabbitmq",
+    "tests.plugins.keycloak",
+    "tests.plugins.hub",
+]
 
 MASTER_KEY = bytes(range(32))
 ROOM_BYTES = 4 * 1024**3

@@ -2,7 +2,8 @@
 
 The tests decide themselves what is missing (tests/plugins/requirements.py); this only spares root the typing.
 ``machine.py bench`` brings what the measures need: PostgreSQL is not among it, they run the one of the
-virtual environment. Standard library only.
+virtual environment. ``machine.py keycloak`` brings what fetches and runs Keycloak, which itself comes by
+``keycloak_server.py``. Standard library only.
 """
 
 import os
@@ -34,6 +35,12 @@ RABBITMQ = Need(
     variable="PARVIS_TEST_RABBITMQ",
     programs=("/usr/lib/rabbitmq/bin/rabbitmq-server",),
 )
+JAVA = Need(
+    title="Java",
+    package="openjdk-17-jre-headless",
+    variable="PARVIS_TEST_KEYCLOAK_JAVA_HOME",
+    programs=("java",),
+)
 NEEDS = (
     Need(
         title="Chromium",
@@ -48,6 +55,11 @@ NEEDS = (
         programs=("/usr/lib/postgresql/15/bin/postgres",),
     ),
     RABBITMQ,
+    JAVA,
+)
+KEYCLOAK_NEEDS = (
+    JAVA,
+    Need(title="Maven", package="maven", programs=("mvn",)),
 )
 # the last two build and run one of the engines the product is measured beside
 BENCH_NEEDS = (
@@ -57,6 +69,7 @@ BENCH_NEEDS = (
 )
 WITHOUT = {
     "tests": "les tests concernés seront sautés",
+    "keycloak": "sans eux Keycloak ne s'installe pas",
     "bench": "sans RabbitMQ rien n'est mesuré, sans les autres Camel est laissé de côté",
 }
 
@@ -105,5 +118,18 @@ def _apt(*arguments: str) -> int:
     return ran.returncode
 
 
+def bring_keycloak() -> None:
+    """Bring the server of the sign-in tests; without it they say so themselves."""
+    program = Path(__file__).with_name("keycloak_server.py")
+    subprocess.run([sys.executable, str(program)], check=False)
+
+
 if __name__ == "__main__":
-    sys.exit(main(BENCH_NEEDS, "bench") if sys.argv[1:] == ["bench"] else main())
+    match sys.argv[1:]:
+        case ["bench"]:
+            sys.exit(main(BENCH_NEEDS, "bench"))
+        case ["keycloak"]:
+            sys.exit(main(KEYCLOAK_NEEDS, "keycloak"))
+    status = main()
+    bring_keycloak()
+    sys.exit(status)

@@ -1,0 +1,135 @@
+"""One Keycloak for the whole run, whichever process asks first; every test file has a realm of its own.
+
+The process that starts the run owns the server's folder; a small program of ours runs the server and ends
+it when that process is gone, however it went.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.plugins.requirements import OLDER, require
+from tools import keycloak_server
+
+START_SECONDS = keycloak_server.START_SECONDS + 30
+TIMEOUT = 300  # the first test that asks waits for the start, and so do those of other processes
+FOLDER = pytest.StashKey[Path]()
+STARTED = []  # the program this process started outlives the fixture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keycloak:
+    """The running server: where it is, and who may administer it."""
+
+    url: str
+    administrator: str
+    password: str = field(repr=False)
+    version: tuple[int, ...]
+
+
+def pytest_configure(config):
+    given = getattr(config, "workerinput", {}).get("keycloak_folder")
+    config.stash[FOLDER] = (
+        Path(given) if given else Path(tempfile.mkdtemp(prefix="parvis-keycloak-"))
+    )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    node.workerinput["keycloak_folder"] = str(node.config.stash[FOLDER])
+
+
+def pytest_unconfigure(config):
+    if hasattr(config, "workerinput") or FOLDER not in config.stash:
+        return
+    folder = config.stash[FOLDER]
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        _end(int((folder / "pid").read_text()))
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        needed = "keycloak" in getattr(item, "fixturenames", ())
+        if needed:
+            item.add_marker(pytest.mark.keycloak)
+        if needed and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(TIMEOUT))
+
+
+@pytest.fixture(scope="session")
+def keycloak(request):
+    """The run's server."""
+    if keycloak_server.home() is None:
+        require("Keycloak", "les essais de connexion", "make keycloak")
+    if keycloak_server.java() is None:
+        install = "apt-get install openjdk-17-jre-headless"
+        require("Java", "les essais de connexion", install)
+    told = _shared(request.config.stash[FOLDER])
+    return Keycloak(
+        url=told["url"],
+        administrator=told["administrator"],
+        password=told["password"],
+        version=tuple(told["version"]),
+    )
+
+
+@pytest.fixture(autouse=True)
+def _new_enough(request):
+    """Skip a test of what only newer servers do; an older server is not an absent one."""
+    marker = request.node.get_closest_marker("keycloak_min")
+    if marker is None:
+        return
+    wanted = tuple(int(part) for part in marker.args[0].split("."))
+    running = request.getfixturevalue("keycloak").version
+    if running < wanted:
+        shown = ".".join(map(str, running))
+        pytest.skip(f"{OLDER}Keycloak {shown} ; il faut {marker.args[0]}")
+
+
+def _shared(folder):
+    """What the running server told; it is started when no process of this run did so before."""
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "pid").exists():
+            _start(folder)
+        end = time.monotonic() + START_SECONDS
+        while not (folder / "server.json").exists():
+            failed = folder / "failed.txt"
+            if failed.exists() or time.monotonic() > end:
+                pytest.fail(failed.read_text() if failed.exists() else "Keycloak never got ready")
+            time.sleep(0.2)
+    return json.loads((folder / "server.json").read_text())
+
+
+def _start(folder):
+    owner = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+    program = Path(keycloak_server.__file__)
+    running = subprocess.Popen(
+        [sys.executable, program, "serve", folder, "--while", str(owner)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    STARTED.append(running)
+    (folder / "pid").write_text(str(running.pid))
+
+
+def _end(pid):
+    """Ask the program that runs the server to end it, and wait until it did."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+    for running in STARTED:
+        running.wait(20)
