@@ -405,6 +405,7 @@ class IdempotencyKeyInFlightError(ConflictError):
 
     slug = "idempotency-key-in-flight"
     title = "Une demande portant cette clé est en cours."
+    retry_after = 5
 
 
 class GoneError(RequestError):

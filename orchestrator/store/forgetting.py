@@ -3,6 +3,7 @@
 from typing import Final
 
 from orchestrator.store.connections import Database
+from orchestrator.store.idempotency import IdempotencyTable
 from orchestrator.store.library import AttemptCounters, SignupTable
 from orchestrator.store.vault import Vault
 
@@ -14,4 +15,5 @@ def forget(database: Database, vault: Vault) -> int:
     """Delete everything whose time is over; returns how many rows went."""
     gone = SignupTable(database=database, vault=vault).forget_expired()
     gone += AttemptCounters(database=database).forget_old()
+    gone += IdempotencyTable(database=database).forget_old()
     return gone + sum(database.run(sql) for sql in (_SCANS, _INBOX))

@@ -183,6 +183,17 @@ CREATE TABLE api_client(
   disabled_at timestamptz,
   disabled_by text);
 
+-- What a write of a portal was answered, so that its repeat gets the same answer and has no effect.
+-- status is null while the first is under way; a process that died in between is waited for a minute.
+CREATE TABLE idempotency_key(
+  digest bytea PRIMARY KEY,
+  fingerprint bytea NOT NULL,
+  status smallint,
+  answer jsonb,
+  begun_at timestamptz NOT NULL DEFAULT parvis_now());
+CREATE INDEX idempotency_key_begun ON idempotency_key(begun_at);
+COMMENT ON COLUMN idempotency_key.answer IS 'pii=reference; purpose=identity; retention=24 hours; eraser=row';
+
 -- journal ----------------------------------------------------------------------------------------
 -- Rows come in unsealed; one sealer gives them seq, prev and hash.
 CREATE TABLE journal_entry(
