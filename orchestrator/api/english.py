@@ -95,6 +95,16 @@ _SENTENCES: Final = (
     (r"Aucun encodage du contenu .*", "No content encoding is accepted at this address."),
     (r"Seul l'encodage gzip .*", "Only the gzip content encoding is accepted, once."),
     (r"Seul le jeu de caractères .*", "Only the UTF-8 character set is accepted."),
+    (
+        r"Cet acte demande de vous être identifié .*",
+        "This act needs a sign-in that is less than five minutes old.",
+    ),
+    (
+        r"« Idempotency-Key » est un texte .*",
+        '"Idempotency-Key" is a text of 1 to 128 visible characters, in quotes.',
+    ),
+    (r"Ce code n'ouvre rien .*", "This code opens nothing: it is unknown, used up or expired."),
+    (r"Un code d'accès a .*", "An access code has 10 characters, as in ABCDE-FGHJK."),
     (r"Le mode binaire .*", "Binary mode is not accepted: send the event in structured mode."),
 )
 _COMPILED: Final = tuple((re.compile(french), english) for french, english in _SENTENCES)

@@ -98,12 +98,15 @@ PROBLEMS: Final = {
         (
             "Connectez-vous pour continuer",
             "Aucun jeton ni aucune session valable n'accompagne la demande.",
-            "Obtenez un jeton ou ouvrez une session, puis recommencez.",
+            (
+                "Obtenez un jeton du royaume des citoyens, fait pour cette API et encore valable, puis "
+                "recommencez."
+            ),
         ),
         (
             "Sign in to go on",
             "No valid token or session came with the request.",
-            "Get a token or open a session, then try again.",
+            "Get a token of the citizens' realm, made for this API and still valid, then try again.",
         ),
     ),
     "source-mismatch": _problem(
@@ -136,26 +139,32 @@ PROBLEMS: Final = {
         "403",
         (
             "Vous n'avez pas le droit de faire cela",
-            "Le droit nécessaire manque.",
-            "Demandez ce droit à la collectivité.",
+            (
+                "Le jeton est bon et ne donne pas ce droit : application inconnue ou hors service, rôle ou "
+                "portée qui manque, ou identification trop ancienne (« max_age », en secondes)."
+            ),
+            "Demandez ce droit à la collectivité ; si « max_age » est donné, faites identifier de nouveau.",
         ),
         (
             "You have no right to do this",
-            "The right that this needs is missing.",
-            "Ask the authority for this right.",
+            (
+                "The token is good and gives no such right: an application that is unknown or out of "
+                'service, a role or scope that is missing, or a sign-in too long ago ("max_age", seconds).'
+            ),
+            'Ask the authority for this right; when "max_age" is given, have the person sign in again.',
         ),
     ),
     "login-first": _problem(
         "403",
         (
             "La personne ne s'est encore jamais connectée",
-            "Cette action demande une personne qui s'est connectée au moins une fois.",
-            "Invitez la personne à se connecter.",
+            "Cette action demande une personne qui s'est connectée au moins une fois sur nos pages.",
+            "Menez la personne à /connexion ; l'API ne crée personne.",
         ),
         (
             "The person never signed in",
-            "This needs a person who signed in at least once.",
-            "Invite the person to sign in.",
+            "This needs a person who signed in at least once on our pages.",
+            "Send the person to /connexion; the API creates nobody.",
         ),
     ),
     "consent-missing": _problem(
@@ -279,13 +288,13 @@ PROBLEMS: Final = {
         "422",
         (
             "Certaines valeurs sont incorrectes",
-            "« data » ne suit pas le schéma de son type ; « errors » dit où.",
-            "Comparez avec le schéma publié dans GET /v1/event-types.",
+            "« data », ou le corps de la demande, ne suit pas son schéma ; « errors » dit où.",
+            "Comparez avec le schéma publié dans GET /v1/event-types ou dans le document OpenAPI.",
         ),
         (
             "Some values are wrong",
-            '"data" does not follow the schema of its type; "errors" says where.',
-            "Compare with the schema published in GET /v1/event-types.",
+            '"data", or the body of the request, does not follow its schema; "errors" says where.',
+            "Compare with the schema published in GET /v1/event-types or in the OpenAPI document.",
         ),
     ),
     "unknown-type": _problem(
@@ -365,12 +374,12 @@ PROBLEMS: Final = {
         (
             "Trop de demandes",
             "Le quota de la fenêtre de temps est atteint ; RateLimit-Policy le décrit.",
-            "Attendez le délai de Retry-After ; regroupez les événements en lots.",
+            "Attendez le délai de Retry-After ; un partenaire regroupe ses événements en lots.",
         ),
         (
             "Too many requests",
             "The quota of the time window is used up; RateLimit-Policy describes it.",
-            "Wait as long as Retry-After says; send events in batches.",
+            "Wait as long as Retry-After says; a partner sends events in batches.",
         ),
         retryable=True,
     ),
@@ -419,12 +428,12 @@ PROBLEMS: Final = {
         "503",
         (
             "Le service est momentanément indisponible",
-            "La base de données n'est pas joignable : rien n'a été accepté.",
+            "La base de données ou le service d'identité n'est pas joignable : rien n'a été accepté.",
             "Envoyez de nouveau, avec le même identifiant, après le délai de Retry-After.",
         ),
         (
             "The service is unavailable for the moment",
-            "The database cannot be reached: nothing was accepted.",
+            "The database or the identity service cannot be reached: nothing was accepted.",
             "Send again, with the same id, after the delay of Retry-After.",
         ),
         retryable=True,

@@ -13,7 +13,15 @@ from orchestrator.api.english import in_english
 from orchestrator.api.problem_texts import PROBLEMS, Language
 from orchestrator.api.replies import Reply, json_reply
 from schemas import clock
-from schemas.errors import ClockSkewError, InvalidPayloadError, MethodNotAllowedError, ParvisError
+from schemas.errors import (
+    AccessRefusedError,
+    ClockSkewError,
+    InvalidPayloadError,
+    MethodNotAllowedError,
+    ParvisError,
+    RecentSignInNeededError,
+    TokenRefusedError,
+)
 
 MEDIA_TYPE: Final = "application/problem+json"
 _LANGUAGES: Final = ("fr", "en")
@@ -62,6 +70,8 @@ def detail_of(error: ParvisError, language: Language) -> str | None:
     if isinstance(error, InvalidPayloadError) and error.errors:
         pairs = [f"{place} : {_said(text, language)}" for place, text in error.errors[:3]]
         return " ".join(pairs)
+    if isinstance(error, RecentSignInNeededError):
+        return _said(error.title, language)
     if error.slug in _DETAILED and error.detail:
         return _said(error.detail, language)
     return None
@@ -79,6 +89,8 @@ def _specifics(error: ParvisError, language: Language) -> dict[str, Any]:
         members["detail"] = detail
     if isinstance(error, ClockSkewError):
         members["server_time"] = clock.rfc3339(clock.utcnow())
+    if isinstance(error, RecentSignInNeededError):
+        members["max_age"] = error.max_age
     return members
 
 
@@ -86,10 +98,26 @@ def _headers(error: ParvisError) -> list[tuple[str, str]]:
     headers = []
     if isinstance(error, MethodNotAllowedError):
         headers.append(("Allow", ", ".join(error.allowed)))
+    challenge = _challenge(error)
+    if challenge:
+        headers.append(("WWW-Authenticate", f"Bearer {challenge}"))
     retry_after = getattr(error, "retry_after", None)
     if retry_after is not None:
         headers.append(("Retry-After", str(max(1, int(retry_after)))))
     return headers
+
+
+def _challenge(error: ParvisError) -> str:
+    """Return what RFC 6750 section 3 and RFC 9470 section 3 have a caller with a token told."""
+    match error:
+        case TokenRefusedError():
+            return f'error="{error.error}"'
+        case RecentSignInNeededError():
+            return f'error="insufficient_user_authentication", max_age="{error.max_age}"'
+        case AccessRefusedError():
+            return 'error="insufficient_scope"'
+        case _:
+            return ""
 
 
 def _said(sentence: str, language: Language) -> str:
