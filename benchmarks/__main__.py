@@ -20,6 +20,7 @@ MEASURES: Final = (
     ("De l'événement au SMS", "event_to_sms", 1, (), ()),
     ("Mémoire de la démonstration", "memory", 1, (), ()),
     ("Événements acceptés par seconde, à côté du plancher", "intake", 2, (), ()),
+    ("Un jeton vérifié, à côté du décodage nu de la bibliothèque", "token_check", 1, (), ()),
     ("Processeur d'un appel sortant, à côté de http.client", "transport", 1, (), ()),
 )
 # those that have a smaller size
