@@ -80,6 +80,23 @@ class IdentityUnavailableError(ParvisError):
     retry_after = 30
 
 
+class IdentityRefusedError(ParvisError):
+    """The identity provider refuses our account or what we ask: a person must mend it."""
+
+    recovery = Recovery.PAUSE
+    status = 502
+    slug = "unavailable"
+    title = "Le serveur de connexion refuse ce que Parvis demande."
+
+
+class IdentityContractBrokenError(ParvisError):
+    """The identity provider answers what nobody can read, or does not keep what it accepted."""
+
+    status = 502
+    slug = "unavailable"
+    title = "Le serveur de connexion ne répond pas comme prévu."
+
+
 class BrokerRefusedError(ConfigurationError):
     """RabbitMQ answers and refuses us: a person must mend its settings or ours."""
 

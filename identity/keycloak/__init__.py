@@ -1,1 +1,24 @@
-"""Keycloak administration; the only room that knows its client library."""
+"""Keycloak as this hub needs it: both realms set up by one idempotent command.
+
+The only room that imports the library ``keycloak``; nothing here runs while people sign in.
+"""
+
+from identity.keycloak.api import AdminApi, Credentials, Server
+from identity.keycloak.difference import Change, Finding
+from identity.keycloak.providers import Provider, read_provider
+from identity.keycloak.provisioning import Provisioning, Report, Stopped
+from identity.keycloak.wanted import Installation
+
+__all__ = [
+    "AdminApi",
+    "Change",
+    "Credentials",
+    "Finding",
+    "Installation",
+    "Provider",
+    "Provisioning",
+    "Report",
+    "Server",
+    "Stopped",
+    "read_provider",
+]

@@ -4,24 +4,28 @@ The process that starts the run owns the server's folder; a small program of our
 it when that process is gone, however it went.
 """
 
+import base64
 import contextlib
 import fcntl
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.plugins.requirements import OLDER, require
 from tools import keycloak_server
 
+PASSWORD = "Un-mot-de-passe-1"
 START_SECONDS = keycloak_server.START_SECONDS + 30
 TIMEOUT = 300  # the first test that asks waits for the start, and so do those of other processes
 FOLDER = pytest.StashKey[Path]()
@@ -83,6 +87,82 @@ def keycloak(request):
         password=told["password"],
         version=tuple(told["version"]),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Realms:
+    """Both realms of one installation, and who administers the server that has them."""
+
+    server: Keycloak
+    ours: Any
+    api: Any = field(repr=False)
+
+    @property
+    def citizens(self):
+        return f"{self.server.url}/realms/{self.ours.citizens}"
+
+    @property
+    def staff(self):
+        return f"{self.server.url}/realms/{self.ours.staff}"
+
+    def provisioning(self, **changes):
+        """What sets these realms up, with some of what is wanted changed."""
+        from identity.keycloak import Provisioning
+
+        ours = replace(self.ours, **changes)
+        return Provisioning(ours, {ours.citizens: self.api, ours.staff: self.api})
+
+    def client(self, client_id, realm=None):
+        """A client as the server has it."""
+        path = f"/{realm or self.ours.citizens}/clients"
+        return self.api.get(path, clientId=client_id)[0]
+
+    def secret(self, client_id, realm=None):
+        """The secret of a client."""
+        path = f"/{realm or self.ours.citizens}/clients"
+        return self.api.get(f"{path}/{self.client(client_id, realm)['id']}/client-secret")["value"]
+
+    def person(self, username, password=PASSWORD, realm=None, **more):
+        """Make somebody with a password; their id."""
+        credential = {"type": "password", "value": password, "temporary": False}
+        body = {"username": username, "enabled": True, "credentials": [credential], **more}
+        return self.api.post(f"/{realm or self.ours.citizens}/users", body)
+
+
+@pytest.fixture(scope="session")
+def keycloak_api(keycloak):
+    """The Admin API, as the administrator that the server was started with."""
+    from identity.keycloak import AdminApi, Credentials, Server
+
+    administrator = Credentials.of_administrator(keycloak.administrator, keycloak.password)
+    return AdminApi(Server(url=keycloak.url), administrator)
+
+
+@pytest.fixture(scope="session")
+def make_realms(keycloak, keycloak_api):
+    """Set up two realms with new names by our own command; what is wanted can be changed."""
+    from identity.keycloak import Installation
+
+    def make(**wanted):
+        token = secrets.token_hex(4)
+        values = {
+            "public_url": f"http://127.0.0.1:8930/{token}",
+            "citizens": f"citizens-{token}",
+            "staff": f"staff-{token}",
+            "certificate": base64.b64encode(b"no certificate, nobody signs here").decode(),
+        }
+        made = Realms(server=keycloak, ours=Installation(**values | wanted), api=keycloak_api)
+        report = made.provisioning().apply()
+        assert report.stopped is None, report.stopped
+        return made
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def realms(make_realms):
+    """Two realms of the test file's own."""
+    return make_realms()
 
 
 @pytest.fixture(autouse=True)
