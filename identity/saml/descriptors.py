@@ -1,0 +1,116 @@
+"""The realm's description: fetched, judged before anybody believes it, its certificates watched.
+
+Keycloak does not sign it, so trust rests on TLS, on its name and on where its endpoints are.
+"""
+
+import base64
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+from xml.etree.ElementTree import Element
+
+import requests
+from cryptography import x509
+from defusedxml.ElementTree import fromstring
+
+from identity.saml.codes import Code
+from identity.saml.guard import MOST_BYTES, guarded_document
+from schemas.errors import IdentityUnavailableError, SamlRefusedError
+
+SECONDS: Final = 3.0
+_MD: Final = "{urn:oasis:names:tc:SAML:2.0:metadata}"
+_DS: Final = "{http://www.w3.org/2000/09/xmldsig#}"
+_SERVICES: Final = ("SingleSignOnService", "SingleLogoutService")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RealmKey:
+    """One signing certificate of a realm."""
+
+    serial: int
+    expires_at: datetime
+
+
+def address_of(idp_entity_id: str) -> str:
+    """Return where a realm of Keycloak describes itself."""
+    return f"{idp_entity_id}/protocol/saml/descriptor"
+
+
+def fetch(address: str, *, ca_file: Path | None = None) -> bytes:
+    """Fetch a description: 3 s, 256 kB, no redirects.
+
+    Raises:
+        IdentityUnavailableError: nobody answers, or something that is no description.
+    """
+    try:
+        with requests.Session() as session:
+            session.trust_env = False
+            answer = session.request(
+                "GET",
+                address,
+                timeout=SECONDS,
+                allow_redirects=False,
+                stream=True,
+                verify=str(ca_file) if ca_file else True,
+            )
+            with answer:
+                if answer.status_code != 200:
+                    raise IdentityUnavailableError
+                return _at_most(answer)
+    except (requests.RequestException, OSError) as error:
+        raise IdentityUnavailableError from error
+
+
+def judge(xml: bytes, idp_entity_id: str) -> bytes:
+    """Return a description that is the realm's, with endpoints of its own and a key to verify with.
+
+    Raises:
+        SamlRefusedError: with the rule it breaks.
+    """
+    root = fromstring(guarded_document(xml), forbid_dtd=True)
+    entity = root if root.tag == f"{_MD}EntityDescriptor" else root.find(f"{_MD}EntityDescriptor")
+    if entity is None or entity.get("entityID") != idp_entity_id:
+        raise SamlRefusedError(Code.ENTITY_ID)
+    wanted = urlsplit(idp_entity_id)
+    for name in _SERVICES:
+        places = [one.get("Location", "") for one in entity.iter(f"{_MD}{name}")]
+        if not places or any(_origin(one) != (wanted.scheme, wanted.netloc) for one in places):
+            raise SamlRefusedError(Code.ENDPOINT)
+    if not signing_keys(xml):
+        raise SamlRefusedError(Code.NO_KEY)
+    return xml
+
+
+def signing_keys(xml: bytes) -> tuple[RealmKey, ...]:
+    """Return the certificates a realm signs with, those that can be read."""
+    root = fromstring(guarded_document(xml), forbid_dtd=True)
+    return tuple(_keys(root))
+
+
+def _keys(root: Element) -> Iterator[RealmKey]:
+    for descriptor in root.iter(f"{_MD}KeyDescriptor"):
+        if descriptor.get("use", "signing") != "signing":
+            continue
+        for text in descriptor.iter(f"{_DS}X509Certificate"):
+            try:
+                found = x509.load_der_x509_certificate(base64.b64decode(text.text or ""))
+            except ValueError:
+                continue
+            yield RealmKey(serial=found.serial_number, expires_at=found.not_valid_after_utc)
+
+
+def _origin(address: str) -> tuple[str, str]:
+    parts = urlsplit(address)
+    return parts.scheme, parts.netloc
+
+
+def _at_most(answer: requests.Response) -> bytes:
+    found = bytearray()
+    for piece in answer.iter_content(16 * 1024):
+        found += piece
+        if len(found) > MOST_BYTES:
+            raise IdentityUnavailableError
+    return bytes(found)
