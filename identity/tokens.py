@@ -20,8 +20,9 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 from joserfc.jws import JWSRegistry
 
-from identity.names import FC_ACR, IDP_ALIAS
+from identity.names import FC_ACR, IDP_ALIAS, is_franceconnect
 from schemas.errors import TokenRefusedError
+from schemas.logins import Level
 
 LONGEST: Final = 8 * 1024
 SLACK_SECONDS: Final = 60
@@ -31,6 +32,11 @@ _SCHEME: Final = "bearer"
 _PART: Final = re.compile(r"[A-Za-z0-9_-]+")
 _NAME: Final = re.compile(r"[\x21-\x7e]{1,255}")
 _HEADER_TYPES: Final = frozenset({"JWT", "at+jwt"})
+_FRANCECONNECT: Final = {
+    "eidas1": Level.ACCOUNT_PROVED,
+    "eidas2": Level.STRONG,
+    "eidas3": Level.STRONG,
+}
 _FOREIGN_KEYS: Final = frozenset({"jwk", "jku", "x5u", "x5c", "crit", "b64"})
 
 
@@ -112,6 +118,17 @@ def read_bearer(
     if claims.get("typ") != "Bearer":
         _refuse(Reason.TOKEN_TYPE)
     return _told(claims, audience)
+
+
+def level_proved(claims: Claims) -> Level:
+    """Return how sure of the person the sign-in behind a token makes us.
+
+    FranceConnect's level is heard from FranceConnect's alias only, and one it does not name is none;
+    without any word of a provider a token proves a contact at most.
+    """
+    if not is_franceconnect(claims.idp_alias):
+        return Level.CONTACT_PROVED
+    return _FRANCECONNECT.get(claims.acr or "", Level.DECLARED)
 
 
 # --- form ----------------------------------------------------------------------------------------
@@ -276,4 +293,4 @@ def _refuse(reason: Reason, *, error: str = "invalid_token") -> NoReturn:
     raise TokenRefusedError(reason, error=error)
 
 
-__all__ = ["ALGORITHM", "Audience", "Claims", "KeyOf", "Reason", "read_bearer"]
+__all__ = ["ALGORITHM", "Audience", "Claims", "KeyOf", "Reason", "level_proved", "read_bearer"]

@@ -1,7 +1,8 @@
 """The API as one WSGI layer in front of the pages: nothing of theirs weighs on it, nor the reverse.
 
-Signed addresses are answered by ``PartnerFace`` without a framework; probes, problem pages and the
-documentation by a small Flask application of their own; everything else goes on to the pages.
+Addresses of partners and of applications are answered by ``PartnerFace`` and ``PortalFace`` without a
+framework; probes, problem pages and the documentation by a small Flask application of their own;
+everything else goes on to the pages.
 """
 
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from orchestrator.api import openapi
 from orchestrator.api.partner_face import PartnerFace
+from orchestrator.api.portal_face import PortalFace
 from orchestrator.api.problem_texts import PROBLEMS, Language
 from orchestrator.api.problems import language_of, problem_reply
 from orchestrator.api.replies import Reply, json_reply
@@ -41,18 +43,24 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiServices:
-    """What the API calls; ``public_url`` without a slash at its end."""
+    """What the API calls; ``public_url`` without a slash at its end.
+
+    ``portal_face`` answers applications, ``issuer`` is the realm whose tokens it reads.
+    """
 
     partner_face: PartnerFace
     readiness: Readiness
     public_url: str
+    portal_face: PortalFace | None = None
+    issuer: str | None = None
 
 
 class ApiLayer:
     """A WSGI layer: takes the addresses of the API, hands the others on."""
 
     def __init__(self, services: ApiServices, pages: "WSGIApplication") -> None:
-        self._face = services.partner_face
+        faces = (services.partner_face, services.portal_face)
+        self._faces = tuple(face for face in faces if face is not None)
         self._open = create_open_api(services).wsgi_app
         self._pages = pages
 
@@ -61,8 +69,9 @@ class ApiLayer:
     ) -> Iterable[bytes]:
         """Answer one request."""
         path = environ.get("PATH_INFO", "")
-        if self._face.serves(path):
-            return self._face(environ, start_response)
+        for face in self._faces:
+            if face.serves(path):
+                return face(environ, start_response)
         if path in _PROBES or path.startswith(_PREFIXES):
             return self._open(environ, start_response)
         return self._pages(environ, start_response)
@@ -81,8 +90,9 @@ def create_open_api(services: ApiServices) -> Flask:
     app.url_map.strict_slashes = True
     app.url_map.redirect_defaults = False
     app.url_map.merge_slashes = False
+    app.jinja_env.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "sort_keys": False}
     _add_probes(app, services.readiness)
-    _add_documents(app, services.public_url)
+    _add_documents(app, services)
     _add_problem_answers(app, services.public_url)
     return app
 
@@ -110,8 +120,8 @@ def _add_probes(app: Flask, readiness: Readiness) -> None:
     app.add_url_rule("/startupz", view_func=startupz)
 
 
-def _add_documents(app: Flask, public_url: str) -> None:
-    document = openapi.document(public_url)
+def _add_documents(app: Flask, services: ApiServices) -> None:
+    document = openapi.document(services.public_url, issuer=services.issuer)
 
     def openapi_json() -> Response:
         response = _response(json_reply(document))

@@ -14,23 +14,28 @@ from orchestrator.api.answers import (
     ResultsSchema,
 )
 from orchestrator.api.media_types import BATCH, EVENT
+from orchestrator.api.openapi_portal import ISSUER, add_portal
 from orchestrator.api.problem_texts import PROBLEMS
 from orchestrator.api.problems import MEDIA_TYPE
 from schemas import events
 from schemas.publish import envelope_document
 
 PUBLIC_URL: Final = "https://parvis.example.org"
-_DESCRIPTION: Final = """Événements signés des partenaires de la collectivité.
+_DESCRIPTION: Final = """Événements signés des partenaires de la collectivité ; lectures et actes de ses applications.
 
-Chaque requête est signée selon Standard Webhooks 1.0 : `webhook-id`, `webhook-timestamp` (secondes
+**Partenaires.** Chaque requête est signée selon Standard Webhooks 1.0 : `webhook-id`, `webhook-timestamp` (secondes
 Unix, à 300 secondes près) et `webhook-signature` (`v1,` HMAC-SHA256 ou `v1a,` Ed25519) sur
 `id.timestamp.corps`, le corps tel qu'il est envoyé. Une requête sans corps signe le texte
 `GET <chemin et paramètres>`. `Parvis-Key-Id` nomme la clé : `<partenaire>/<clé>`.
-Un événement est sa propre clé d'idempotence, (`source`, `id`), gardée 35 jours."""
+Un événement est sa propre clé d'idempotence, (`source`, `id`), gardée 35 jours.
+
+**Applications.** Chaque requête porte un jeton du royaume des citoyens : le sien pour lire le catalogue,
+celui de la personne connectée pour ce qui est à elle. L'API ne crée personne : qui ne s'est jamais connecté
+sur nos pages reçoit `login-first`."""
 
 
-def document(public_url: str = PUBLIC_URL) -> dict[str, Any]:
-    """Return the document, with the address of this hub."""
+def document(public_url: str = PUBLIC_URL, *, issuer: str | None = None) -> dict[str, Any]:
+    """Return the document, with the address of this hub and of the realm that gives tokens."""
     spec = APISpec(
         title="Parvis",
         version="1",
@@ -41,7 +46,10 @@ def document(public_url: str = PUBLIC_URL) -> dict[str, Any]:
         jsonSchemaDialect="https://json-schema.org/draft/2020-12/schema",
     )
     _add_components(spec)
-    for path, operations in _paths().items():
+    for path, operations in _partner_paths().items():
+        spec.path(path=path, operations=operations)
+    add_portal(spec, issuer or ISSUER)
+    for path, operations in _open_paths().items():
         spec.path(path=path, operations=operations)
     described: dict[str, Any] = json.loads(json.dumps(spec.to_dict()))
     described["components"]["schemas"] |= _event_components()
@@ -132,12 +140,17 @@ _REFUSED_POSTS: Final = {
 _UNAVAILABLE: Final = {"503": "unavailable"}
 
 
-def _paths() -> dict[str, dict[str, Any]]:
+def _partner_paths() -> dict[str, dict[str, Any]]:
     return {
         "/v1/events": {"post": _post_event()},
         "/v1/events:batch": {"post": _post_batch()},
         "/v1/events/{id}": {"get": _get_event()},
         "/v1/event-types": {"get": _get_types()},
+    }
+
+
+def _open_paths() -> dict[str, dict[str, Any]]:
+    return {
         "/v1/openapi.json": {"get": _open_page("Ce document", "application/json")},
         "/v1/docs": {"get": _open_page("La documentation à lire", "text/html")},
         "/problems/{slug}": {"get": _problem_page()},

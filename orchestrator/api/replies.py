@@ -24,9 +24,9 @@ class Reply:
     body: bytes
 
     def send(self, start_response: "StartResponse", *, method: str) -> Iterable[bytes]:
-        """Answer a WSGI server; the answer to HEAD has a length and no body."""
-        length = ("Content-Length", str(len(self.body)))
-        start_response(_LINES[self.status], [*self.headers, length])
+        """Answer a WSGI server; the answer to HEAD has a length and no body, a 204 has neither."""
+        length = [] if self.status == 204 else [("Content-Length", str(len(self.body)))]
+        start_response(_LINES[self.status], [*self.headers, *length])
         return () if method == "HEAD" else (self.body,)
 
 
@@ -34,3 +34,8 @@ def json_reply(value: Any, *, status: int = 200, media_type: str = "application/
     """Return a JSON answer that nobody on the way keeps."""
     headers = [("Content-Type", media_type), *_ALWAYS]
     return Reply(status=status, headers=headers, body=_JSON.encode(value).encode())
+
+
+def empty_reply() -> Reply:
+    """Return an answer that says only that it was done."""
+    return Reply(status=204, headers=list(_ALWAYS), body=b"")
