@@ -127,7 +127,7 @@ def test_a_process_that_has_started_stays_started(hub):
 
 def test_the_openapi_document_names_every_signed_address_with_its_methods(hub):
     paths = get(hub, "/v1/openapi.json").json["paths"]
-    face = hub.app._face
+    (face,) = hub.app._faces
     for path, methods in face.routes.items():
         assert {method.upper() for method in paths[path]} == set(methods)
         for operation in paths[path].values():
