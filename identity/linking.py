@@ -1,0 +1,212 @@
+"""Who is this? The rules that join a login to a citizen, as one table without a table of the database.
+
+A login is joined by itself in two cases only: the realm names a subject we know, or FranceConnect
+vouches for six fields that are all equal. Everything weaker is proposed or looked at by a person, and an
+e-mail address is never evidence.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from identity import names
+from identity.civil_status import Alike, compared, is_complete
+from schemas.logins import CIVIL_STATUS, CivilStatus, Level, SignedIn
+
+_LEVELS: Final[Mapping[str, Level]] = {
+    "eidas1": Level.ACCOUNT_PROVED,
+    "eidas2": Level.STRONG,
+    "eidas3": Level.STRONG,
+}
+LOCAL: Final = "realm"
+"""Alias of a person who has an account of the realm's own."""
+OFFICER: Final = "officer"
+"""Source of a value that somebody read on a document."""
+
+
+class Rule(StrEnum):
+    """Which line of the table decided; kept in the journal."""
+
+    KNOWN_SUBJECT = "known_subject"
+    NEW_PERSON = "new_person"
+    SIX_EQUAL = "six_equal"
+    BOTH_PROVED = "both_proved"
+    NEAR_MATCH = "near_match"
+    SEVERAL_CANDIDATES = "several_candidates"
+    SUBJECT_ELSEWHERE = "subject_elsewhere"
+    OTHER_SUBJECT = "other_subject"
+    KEYS_DISAGREE = "keys_disagree"
+    OTHER_PERSON = "other_person"
+
+
+class Act(StrEnum):
+    """What happens next."""
+
+    SIGN_IN = "sign_in"
+    CREATE = "create"
+    LINK = "link"
+    PROPOSE = "propose"
+    REVIEW = "review"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginKey:
+    """What a login is known by."""
+
+    issuer: str
+    alias: str
+    subject: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What one sign-in says of a person: the keys of one answer, its level, its civil status."""
+
+    keys: tuple[LoginKey, ...]
+    level: Level
+    alias: str
+    civil_status: CivilStatus | None = field(default=None, repr=False)
+
+    @property
+    def franceconnect(self) -> LoginKey | None:
+        """Return the key FranceConnect knows the person by, if it is one."""
+        return next((key for key in self.keys if names.is_franceconnect(key.alias)), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """Who holds one of a claim's keys today."""
+
+    key: LoginKey
+    citizen_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A citizen whose civil status looks like the claim's.
+
+    ``sources``: who vouched for each field; ``aliases``: the providers whose subject they hold already.
+    """
+
+    citizen_id: UUID
+    civil_status: CivilStatus = field(repr=False)
+    sources: frozenset[str]
+    aliases: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What the rules say; ``others`` are the citizens a person must compare it with."""
+
+    act: Act
+    rule: Rule
+    citizen_id: UUID | None = None
+    others: tuple[UUID, ...] = ()
+
+
+def claim_of(answer: SignedIn) -> Claim:
+    """Return what an answer of the citizens' realm claims, in words of ours."""
+    alias = answer.value(names.IDP_ALIAS)
+    keys = [
+        LoginKey(issuer=answer.issuer, alias=names.REALM_SAML, subject=answer.name_id),
+        LoginKey(
+            issuer=answer.issuer, alias=names.REALM_TOKEN, subject=answer.value(names.KC_USER) or ""
+        ),
+    ]
+    subject = answer.value(names.FC_SUB) if names.is_franceconnect(alias) else None
+    if alias and subject:
+        keys.append(LoginKey(issuer=answer.issuer, alias=alias, subject=subject))
+    return Claim(
+        keys=tuple(keys),
+        level=level_of(answer),
+        alias=alias or LOCAL,
+        civil_status=_civil_status(answer) if names.is_franceconnect(alias) else None,
+    )
+
+
+def level_of(answer: SignedIn) -> Level:
+    """Return what a sign-in proved: FranceConnect's word for FranceConnect, else a proved contact."""
+    if names.is_franceconnect(answer.value(names.IDP_ALIAS)):
+        return _LEVELS.get(answer.value(names.FC_ACR) or "", Level.DECLARED)
+    is_proved = answer.value(names.EMAIL_VERIFIED) == "true"
+    return Level.CONTACT_PROVED if is_proved else Level.DECLARED
+
+
+def session_level(proved: Level, login: Level) -> Level:
+    """Return the level of a session: what this sign-in proved, as far as the link is trusted."""
+    return min(proved, login, Level.STRONG)
+
+
+def decide(claim: Claim, owners: Iterable[Owner], candidates: Sequence[Candidate]) -> Decision:
+    """Return what a sign-in leads to, by what is known of its keys and of people alike."""
+    found = {owner.citizen_id for owner in owners}
+    if len(found) > 1:
+        return Decision(act=Act.REVIEW, rule=Rule.KEYS_DISAGREE, others=tuple(sorted(found)))
+    if found:
+        return Decision(act=Act.SIGN_IN, rule=Rule.KNOWN_SUBJECT, citizen_id=found.pop())
+    if not candidates or claim.civil_status is None or claim.franceconnect is None:
+        return Decision(act=Act.CREATE, rule=Rule.NEW_PERSON)
+    return _by_civil_status(claim, claim.civil_status, candidates)
+
+
+def decide_link(
+    claim: Claim, owners: Iterable[Owner], citizen_id: UUID, held: frozenset[str]
+) -> Decision:
+    """Return what happens when a citizen who is signed in proves a second login.
+
+    ``held`` are the aliases they hold already.
+    """
+    others = {owner.citizen_id for owner in owners} - {citizen_id}
+    if others:
+        return Decision(act=Act.REVIEW, rule=Rule.SUBJECT_ELSEWHERE, others=tuple(sorted(others)))
+    franceconnect = claim.franceconnect
+    known = any(owner.key == franceconnect for owner in owners)
+    if franceconnect is not None and franceconnect.alias in held and not known:
+        return Decision(act=Act.REVIEW, rule=Rule.OTHER_SUBJECT, others=(citizen_id,))
+    return Decision(act=Act.LINK, rule=Rule.BOTH_PROVED, citizen_id=citizen_id)
+
+
+def decide_again(owners: Iterable[Owner], citizen_id: UUID) -> Decision:
+    """Return whether a forced sign-in is the same person's."""
+    if {owner.citizen_id for owner in owners} == {citizen_id}:
+        return Decision(act=Act.SIGN_IN, rule=Rule.KNOWN_SUBJECT, citizen_id=citizen_id)
+    return Decision(act=Act.REFUSE, rule=Rule.OTHER_PERSON)
+
+
+def _by_civil_status(claim: Claim, ours: CivilStatus, candidates: Sequence[Candidate]) -> Decision:
+    likely = [one for one in candidates if _is_likely(ours, one.civil_status)]
+    ids = tuple(sorted(one.citizen_id for one in likely))
+    if not likely:
+        return Decision(act=Act.CREATE, rule=Rule.NEW_PERSON)
+    if len(likely) > 1:
+        return Decision(act=Act.REVIEW, rule=Rule.SEVERAL_CANDIDATES, others=ids)
+    (one,) = likely
+    if any(names.is_franceconnect(alias) for alias in one.aliases):
+        return Decision(act=Act.REVIEW, rule=Rule.OTHER_SUBJECT, others=ids)
+    alike = compared(ours, one.civil_status)
+    is_certain = (
+        all(alike[name] is Alike.EQUAL for name in CIVIL_STATUS)
+        and is_complete(ours)
+        and all(_is_vouched(source) for source in one.sources)
+        and claim.level >= Level.ACCOUNT_PROVED
+    )
+    if is_certain:
+        return Decision(act=Act.LINK, rule=Rule.SIX_EQUAL, citizen_id=one.citizen_id)
+    return Decision(act=Act.PROPOSE, rule=Rule.NEAR_MATCH, others=ids)
+
+
+def _is_likely(ours: CivilStatus, theirs: CivilStatus) -> bool:
+    """Tell whether at most one field differs."""
+    return sum(one is Alike.DIFFERENT for one in compared(ours, theirs).values()) <= 1
+
+
+def _is_vouched(source: str) -> bool:
+    return source == OFFICER or names.is_franceconnect(source)
+
+
+def _civil_status(answer: SignedIn) -> CivilStatus | None:
+    values = {name: answer.value(name) or "" for name in CIVIL_STATUS}
+    return CivilStatus(**values) if values["birth_name"] and values["given_names"] else None
