@@ -15,7 +15,7 @@ from identity import names
 from identity.civil_status import Alike, compared, is_complete
 from schemas.logins import CIVIL_STATUS, CivilStatus, Level, SignedIn
 
-_LEVELS: Final[Mapping[str, Level]] = {
+FRANCECONNECT_LEVELS: Final[Mapping[str, Level]] = {
     "eidas1": Level.ACCOUNT_PROVED,
     "eidas2": Level.STRONG,
     "eidas3": Level.STRONG,
@@ -130,7 +130,7 @@ def claim_of(answer: SignedIn) -> Claim:
 def level_of(answer: SignedIn) -> Level:
     """Return what a sign-in proved: FranceConnect's word for FranceConnect, else a proved contact."""
     if names.is_franceconnect(answer.value(names.IDP_ALIAS)):
-        return _LEVELS.get(answer.value(names.FC_ACR) or "", Level.DECLARED)
+        return FRANCECONNECT_LEVELS.get(answer.value(names.FC_ACR) or "", Level.DECLARED)
     is_proved = answer.value(names.EMAIL_VERIFIED) == "true"
     return Level.CONTACT_PROVED if is_proved else Level.DECLARED
 

@@ -20,7 +20,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 from joserfc.jws import JWSRegistry
 
-from identity.names import FC_ACR, IDP_ALIAS, is_franceconnect
+from identity.linking import FRANCECONNECT_LEVELS
+from identity.names import EMAIL_VERIFIED, FC_ACR, IDP_ALIAS, is_franceconnect
 from schemas.errors import TokenRefusedError
 from schemas.logins import Level
 
@@ -32,11 +33,6 @@ _SCHEME: Final = "bearer"
 _PART: Final = re.compile(r"[A-Za-z0-9_-]+")
 _NAME: Final = re.compile(r"[\x21-\x7e]{1,255}")
 _HEADER_TYPES: Final = frozenset({"JWT", "at+jwt"})
-_FRANCECONNECT: Final = {
-    "eidas1": Level.ACCOUNT_PROVED,
-    "eidas2": Level.STRONG,
-    "eidas3": Level.STRONG,
-}
 _FOREIGN_KEYS: Final = frozenset({"jwk", "jku", "x5u", "x5c", "crit", "b64"})
 
 
@@ -81,6 +77,7 @@ class Claims:
     authenticated_at: datetime | None
     idp_alias: str | None
     acr: str | None
+    is_contact_proved: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,11 +121,11 @@ def level_proved(claims: Claims) -> Level:
     """Return how sure of the person the sign-in behind a token makes us.
 
     FranceConnect's level is heard from FranceConnect's alias only, and one it does not name is none;
-    without any word of a provider a token proves a contact at most.
+    without any word of a provider a token proves a contact at most, and none that the realm denies.
     """
-    if not is_franceconnect(claims.idp_alias):
-        return Level.CONTACT_PROVED
-    return _FRANCECONNECT.get(claims.acr or "", Level.DECLARED)
+    if is_franceconnect(claims.idp_alias):
+        return FRANCECONNECT_LEVELS.get(claims.acr or "", Level.DECLARED)
+    return Level.CONTACT_PROVED if claims.is_contact_proved else Level.DECLARED
 
 
 # --- form ----------------------------------------------------------------------------------------
@@ -260,6 +257,7 @@ def _told(claims: Mapping[str, Any], audience: Audience) -> Claims:
         authenticated_at=_moment(claims.get("auth_time")),
         idp_alias=_text(claims.get(IDP_ALIAS)),
         acr=_text(claims.get(FC_ACR)),
+        is_contact_proved=claims.get(EMAIL_VERIFIED, True) in (True, "true"),
     )
 
 

@@ -108,6 +108,13 @@ def test_the_level_is_the_lesser_of_the_sign_in_and_the_login(hub, alias, acr, o
     assert hub.get("/v1/me", token=token).json["level"] == level
 
 
+@pytest.mark.parametrize(
+    ("said", "level"), [(True, 1), ("true", 1), (False, 0), ("false", 0), (None, 0), (1.5, 0)]
+)
+def test_a_contact_that_the_realm_denies_is_not_proved(hub, said, level):
+    assert hub.get("/v1/me", token=citizen_token(email_verified=said)).json["level"] == level
+
+
 # --- tokens ---------------------------------------------------------------------------------------
 
 
