@@ -18,7 +18,8 @@ class HubKeys:
 
     ``access_code`` makes codes from row ids; ``code_digest`` is what stored codes are looked up
     by; ``body_digest`` fingerprints inbound bodies; ``bucket`` hides what limits are counted by;
-    ``verification`` makes one-time codes; ``session`` digests cookies and links.
+    ``verification`` makes one-time codes; ``session`` digests cookies and links; ``provider_secret``
+    digests what an identity provider's secret was when the realm was last told.
     """
 
     access_code: bytes
@@ -27,6 +28,7 @@ class HubKeys:
     bucket: bytes
     verification: bytes
     session: bytes
+    provider_secret: bytes
 
     @classmethod
     def derive(cls, master: bytes) -> Self:

@@ -4,12 +4,15 @@ The only room that imports the library ``keycloak``; nothing here runs while peo
 """
 
 from identity.keycloak.api import AdminApi, Credentials, Server
+from identity.keycloak.client_secrets import client_secret
 from identity.keycloak.difference import Change, Finding
 from identity.keycloak.providers import Provider, read_provider
 from identity.keycloak.provisioning import Provisioning, Report, Stopped
-from identity.keycloak.wanted import Installation
+from identity.keycloak.wanted import PROVISIONING, RUNTIME, Installation
 
 __all__ = [
+    "PROVISIONING",
+    "RUNTIME",
     "AdminApi",
     "Change",
     "Credentials",
@@ -20,5 +23,6 @@ __all__ = [
     "Report",
     "Server",
     "Stopped",
+    "client_secret",
     "read_provider",
 ]

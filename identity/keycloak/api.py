@@ -6,6 +6,7 @@ create twice, compare texts of the server or raise TypeError for what we must te
 """
 
 import json
+import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ ADMIN_SCOPE: Final = "kc-admin-api"
 """Client scope without which Keycloak 26.8.2 and later refuse a token at the Admin API."""
 _AGAIN: Final = "relancez la même commande, elle reprend où elle s'est arrêtée"
 _LONGEST_REASON: Final = 200
+_REALMS: Final = "admin/realms"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,28 +70,37 @@ class AdminApi:
 
     def get(self, path: str, **query: str) -> Any:
         """Return what is at a path, or None where nothing is."""
-        answer = self._send("get", path, **query)
+        answer = self._send("get", f"{_REALMS}{path}", **query)
         if answer.status_code == requests.codes.not_found:
             return None
         return _content(_checked(answer, "get", path), path)
 
+    def server_version(self) -> tuple[int, ...] | None:
+        """Return the server's version as numbers, or None when this account may not know it."""
+        answer = self._send("get", "admin/serverinfo")
+        if answer.status_code >= requests.codes.bad_request:
+            return None
+        told = _content(answer, "/serverinfo").get("systemInfo", {}).get("version", "")
+        parts = re.match(r"\d+(?:\.\d+)*", str(told))
+        return tuple(int(part) for part in parts[0].split(".")) if parts else None
+
     def post(self, path: str, body: object) -> str:
         """Create something; returns its id as the server tells it, or an empty text."""
-        answer = _checked(self._send("post", path, _written(body)), "post", path)
+        answer = _checked(self._send("post", f"{_REALMS}{path}", _written(body)), "post", path)
         return answer.headers.get("Location", "").rpartition("/")[2]
 
     def put(self, path: str, body: object = None) -> None:
         """Replace what is at a path."""
-        _checked(self._send("put", path, _written(body)), "put", path)
+        _checked(self._send("put", f"{_REALMS}{path}", _written(body)), "put", path)
 
     def delete(self, path: str, body: object = None) -> None:
         """Remove what is at a path, or the given part of it."""
-        _checked(self._send("delete", path, _written(body)), "delete", path)
+        _checked(self._send("delete", f"{_REALMS}{path}", _written(body)), "delete", path)
 
     def _send(self, method: str, path: str, *body: str, **query: str) -> requests.Response:
         send = getattr(self._connection, f"raw_{method}")
         try:
-            answer: requests.Response = send(f"admin/realms{path}", *body, **query)
+            answer: requests.Response = send(path, *body, **query)
         except KeycloakConnectionError as error:
             raise IdentityUnavailableError(_away("ne répond pas")) from error
         except KeycloakError as error:
@@ -193,4 +204,4 @@ def _no_keycloak() -> str:
 
 
 def _place(path: str) -> str:
-    return f"/admin/realms{path.partition('?')[0]}"
+    return f"/{_REALMS}{path.partition('?')[0]}"

@@ -56,6 +56,11 @@ class Report:
         return tuple(finding for finding in self.findings if finding.change in changes)
 
     @property
+    def untouched(self) -> tuple[Finding, ...]:
+        """Objects of others in the way, which a person must look at."""
+        return self.of(Change.FOREIGN)
+
+    @property
     def is_as_wanted(self) -> bool:
         """Whether nothing differs; what this server cannot have does not count."""
         return self.stopped is None and all(

@@ -33,11 +33,18 @@ class SecretRows:
 
     def put(self, name: str, value: str, *, actor: str) -> None:
         """Set a secret, and tell the running processes by a revision that something changed."""
-        sealed = self._vault.seal_secret(name, value)
+        self.put_together({name: value}, actor=actor)
+
+    def put_together(self, values: Mapping[str, str | None], *, actor: str) -> None:
+        """Set several secrets at once or none of them; None takes one away."""
         with self._database.transaction() as connection:
-            connection.execute(
-                "INSERT INTO secret(name, sealed) VALUES (%s, %s) ON CONFLICT (name)"
-                " DO UPDATE SET sealed = excluded.sealed, updated_at = parvis_now()",
-                (name, sealed),
-            )
-            note_revision(connection, actor=actor, changes={"secrets": [name]})
+            for name, value in values.items():
+                if value is None:
+                    connection.execute("DELETE FROM secret WHERE name = %s", (name,))
+                    continue
+                connection.execute(
+                    "INSERT INTO secret(name, sealed) VALUES (%s, %s) ON CONFLICT (name)"
+                    " DO UPDATE SET sealed = excluded.sealed, updated_at = parvis_now()",
+                    (name, self._vault.seal_secret(name, value)),
+                )
+            note_revision(connection, actor=actor, changes={"secrets": sorted(values)})

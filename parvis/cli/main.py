@@ -1,7 +1,7 @@
 """The commands put together, and what each exit code means.
 
-0 done, 1 refused or not well, 2 mistyped, 69 the database or the broker does not answer, 78 the
-configuration is wrong, 130 interrupted.
+0 done, 1 refused or not well, 2 mistyped, 69 the database, the broker or the sign-in server
+does not answer, 78 the configuration is wrong, 130 interrupted.
 """
 
 import sys
@@ -15,6 +15,7 @@ from parvis.cli import (
     connectors,
     dead_letters,
     ground,
+    identity,
     journeys,
     partners,
     processes,
@@ -32,6 +33,7 @@ from schemas.errors import (
     BrokerRefusedError,
     BrokerUnavailableError,
     ConfigurationError,
+    IdentityUnavailableError,
     ParvisError,
     StoreUnavailableError,
 )
@@ -56,7 +58,7 @@ def cli(context: click.Context) -> None:
 
 
 for part in (
-    *(processes, broker, ground, city, partners, secrets, staff),
+    *(processes, broker, ground, city, partners, secrets, staff, identity),
     *(journeys, runs, dead_letters, tasks, replays),
     *(connectors, retry),
 ):
@@ -86,6 +88,8 @@ def _explained(error: BaseException) -> tuple[int, tuple[str, ...]]:
             return UNAVAILABLE, (_AWAY,)
         case BrokerUnavailableError():
             return UNAVAILABLE, (_BROKER_AWAY,)
+        case IdentityUnavailableError():
+            return UNAVAILABLE, (error.title, *filter(None, (error.detail,)))
         case ParvisError():
             return REFUSED, (error.title, *filter(None, (error.detail,)))
         case click.ClickException():
