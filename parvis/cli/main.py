@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import click
 
 from parvis.cli import (
+    api_clients,
     broker,
     city,
     connectors,
@@ -58,7 +59,7 @@ def cli(context: click.Context) -> None:
 
 
 for part in (
-    *(processes, broker, ground, city, partners, secrets, staff, identity),
+    *(processes, broker, ground, city, partners, secrets, staff, identity, api_clients),
     *(journeys, runs, dead_letters, tasks, replays),
     *(connectors, retry),
 ):
