@@ -3,6 +3,7 @@ import os
 import secrets
 import shutil
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -91,15 +92,27 @@ def postgres_version():
     return "18"
 
 
+@pytest.fixture(scope="session")
+def fresh_database(servers):
+    """Make a fresh, migrated, empty database that lives as long as a block; its address."""
+
+    @contextmanager
+    def made(version="18"):
+        name, template = f"parvis_{secrets.token_hex(6)}", servers.template(version)
+        url = servers.url(version)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+            yield _with_database(url, name)
+            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    return made
+
+
 @pytest.fixture
-def database_url(servers, postgres_version):
+def database_url(fresh_database, postgres_version):
     """The address of a fresh, migrated, empty database."""
-    name, template = f"parvis_{secrets.token_hex(6)}", servers.template(postgres_version)
-    url = servers.url(postgres_version)
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        yield _with_database(url, name)
-        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    with fresh_database(postgres_version) as url:
+        yield url
 
 
 @pytest.fixture
