@@ -140,20 +140,32 @@ def session_level(proved: Level, login: Level) -> Level:
     return min(proved, login, Level.STRONG)
 
 
-def decide(claim: Claim, owners: Iterable[Owner], candidates: Sequence[Candidate]) -> Decision:
-    """Return what a sign-in leads to, by what is known of its keys and of people alike."""
+def decide(
+    claim: Claim,
+    owners: Sequence[Owner],
+    candidates: Sequence[Candidate],
+    *,
+    held: Mapping[UUID, frozenset[str]],
+) -> Decision:
+    """Return what a sign-in leads to, by what is known of its keys and of people alike.
+
+    ``held`` are the aliases that each owner holds already.
+    """
     found = {owner.citizen_id for owner in owners}
     if len(found) > 1:
         return Decision(act=Act.REVIEW, rule=Rule.KEYS_DISAGREE, others=tuple(sorted(found)))
     if found:
-        return Decision(act=Act.SIGN_IN, rule=Rule.KNOWN_SUBJECT, citizen_id=found.pop())
+        (citizen_id,) = found
+        if _is_another_subject(claim, owners, held.get(citizen_id, frozenset())):
+            return Decision(act=Act.REVIEW, rule=Rule.OTHER_SUBJECT, others=(citizen_id,))
+        return Decision(act=Act.SIGN_IN, rule=Rule.KNOWN_SUBJECT, citizen_id=citizen_id)
     if not candidates or claim.civil_status is None or claim.franceconnect is None:
         return Decision(act=Act.CREATE, rule=Rule.NEW_PERSON)
     return _by_civil_status(claim, claim.civil_status, candidates)
 
 
 def decide_link(
-    claim: Claim, owners: Iterable[Owner], citizen_id: UUID, held: frozenset[str]
+    claim: Claim, owners: Sequence[Owner], *, citizen_id: UUID, held: frozenset[str]
 ) -> Decision:
     """Return what happens when a citizen who is signed in proves a second login.
 
@@ -162,9 +174,7 @@ def decide_link(
     others = {owner.citizen_id for owner in owners} - {citizen_id}
     if others:
         return Decision(act=Act.REVIEW, rule=Rule.SUBJECT_ELSEWHERE, others=tuple(sorted(others)))
-    franceconnect = claim.franceconnect
-    known = any(owner.key == franceconnect for owner in owners)
-    if franceconnect is not None and franceconnect.alias in held and not known:
+    if _is_another_subject(claim, owners, held):
         return Decision(act=Act.REVIEW, rule=Rule.OTHER_SUBJECT, others=(citizen_id,))
     return Decision(act=Act.LINK, rule=Rule.BOTH_PROVED, citizen_id=citizen_id)
 
@@ -174,6 +184,12 @@ def decide_again(owners: Iterable[Owner], citizen_id: UUID) -> Decision:
     if {owner.citizen_id for owner in owners} == {citizen_id}:
         return Decision(act=Act.SIGN_IN, rule=Rule.KNOWN_SUBJECT, citizen_id=citizen_id)
     return Decision(act=Act.REFUSE, rule=Rule.OTHER_PERSON)
+
+
+def _is_another_subject(claim: Claim, owners: Sequence[Owner], held: frozenset[str]) -> bool:
+    """Tell whether FranceConnect names somebody else than the subject the citizen holds."""
+    key = claim.franceconnect
+    return key is not None and key.alias in held and all(owner.key != key for owner in owners)
 
 
 def _by_civil_status(claim: Claim, ours: CivilStatus, candidates: Sequence[Candidate]) -> Decision:

@@ -287,15 +287,19 @@ class ClockSkewError(SignatureVerificationError):
 
 
 class SamlRefusedError(RequestError):
-    """A message of an identity provider that is not trusted; ``code`` says why, to us only."""
+    """A message of an identity provider that is not trusted.
+
+    ``code`` says why, to us only; ``case`` is what a person may quote.
+    """
 
     status = 403
     slug = "not-permitted"
     title = "La connexion n'a pas pu être vérifiée : recommencez depuis le début."
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, *, case: str | None = None) -> None:
         super().__init__()
         self.code = code
+        self.case = case
 
 
 class NotPermittedError(RequestError):

@@ -18,7 +18,8 @@ class HubKeys:
 
     ``access_code`` makes codes from row ids; ``code_digest`` is what stored codes are looked up
     by; ``body_digest`` fingerprints inbound bodies; ``bucket`` hides what limits are counted by;
-    ``verification`` makes one-time codes; ``session`` digests cookies and links; ``provider_secret``
+    ``verification`` makes one-time codes; ``session`` digests cookies and links; ``login`` is what
+    subjects are looked up by; ``civil_status`` what people alike are found by; ``provider_secret``
     digests what an identity provider's secret was when the realm was last told.
     """
 
@@ -28,6 +29,8 @@ class HubKeys:
     bucket: bytes
     verification: bytes
     session: bytes
+    login: bytes
+    civil_status: bytes
     provider_secret: bytes
 
     @classmethod

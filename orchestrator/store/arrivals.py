@@ -1,0 +1,298 @@
+"""A citizen's answer of the realm, in the transaction that takes it in: decided, linked, a session opened.
+
+Locks are taken on every subject of the answer and on its civil status before anything is read, so that two
+first sign-ins of one person make one citizen, and two people claiming one subject get one owner.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from identity import names
+from identity.linking import (
+    LOCAL,
+    Act,
+    Claim,
+    Decision,
+    claim_of,
+    decide,
+    decide_again,
+    decide_link,
+    session_level,
+)
+from orchestrator.services.ports.sign_in import Arrival, Outcome, Session
+from orchestrator.store import journal, logins
+from orchestrator.store.connections import Connection
+from orchestrator.store.logins import Bond, LoginRow, Sealing
+from orchestrator.store.person_keys import key_of, new_key, pseudonym_of
+from orchestrator.store.sessions import (
+    end_others,
+    end_session,
+    live_session,
+    name_hash,
+    new_session_id,
+    open_session,
+)
+from orchestrator.store.vault import Vault
+from schemas import ids
+from schemas.errors import SamlRefusedError
+from schemas.keys import HubKeys
+from schemas.logins import Face, Level, SamlPurpose
+
+_NEW_CITIZEN: Final = "INSERT INTO citizen(id, state) VALUES (%s, 'active')"
+_ACTIVE: Final = """
+SELECT id FROM citizen WHERE id = %s AND state = 'active' AND merged_into IS NULL FOR UPDATE"""
+_CASE: Final = """
+INSERT INTO identity_case(id, kind, rule, citizen_id, others, login_id, alias, subject_hash)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"""
+_OUTCOMES: Final = {
+    SamlPurpose.LOGIN: Outcome.SIGNED_IN,
+    SamlPurpose.STEP_UP: Outcome.STEPPED_UP,
+    SamlPurpose.LINK: Outcome.LINKED,
+    SamlPurpose.UNLINK: Outcome.PROVED,
+}
+_METHODS: Final = {
+    Act.CREATE: "first_login",
+    Act.PROPOSE: "first_login",
+    Act.SIGN_IN: "same_person",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CitizenArrivals:
+    """Takes in answers of the citizens' realm."""
+
+    vault: Vault
+    keys: HubKeys
+
+    def take(self, connection: Connection, arrival: Arrival) -> Outcome:
+        """Decide who this is and do what the decision says."""
+        claim = claim_of(arrival.answer)
+        logins.lock_claim(connection, self.keys, claim)
+        known = logins.known_logins(connection, self.keys, claim)
+        session = self._session(connection, arrival)
+        decision = self._decide(connection, arrival, claim, (known, session))
+        match decision.act:
+            case Act.REFUSE:
+                raise SamlRefusedError(decision.rule)
+            case Act.REVIEW:
+                self._review(connection, claim, decision, session)
+                return Outcome.UNDER_REVIEW
+            case _:
+                return self._join(connection, arrival, claim, (decision, known, session))
+
+    # --- who ----------------------------------------------------------------------------------------
+
+    def _session(self, connection: Connection, arrival: Arrival) -> Session | None:
+        """Return the session a conversation goes on in; one that ended meanwhile ends it too."""
+        if arrival.asked.purpose is SamlPurpose.LOGIN:
+            return None
+        session = live_session(connection, arrival.asked.session_id, Face.CITIZEN)
+        if session is None or session.citizen_id is None:
+            raise SamlRefusedError("session_over")
+        return session
+
+    def _decide(
+        self,
+        connection: Connection,
+        arrival: Arrival,
+        claim: Claim,
+        at_hand: tuple[list[LoginRow], Session | None],
+    ) -> Decision:
+        known, session = at_hand
+        owners = logins.owners_of(known)
+        if session is None or session.citizen_id is None:
+            alike = (
+                logins.candidates(connection, self.vault, self.keys, claim) if not owners else []
+            )
+            people = [owner.citizen_id for owner in owners]
+            held = logins.aliases_held(connection, people)
+            return decide(claim, owners, alike, held=held)
+        if arrival.asked.purpose is SamlPurpose.LINK:
+            held_by = logins.aliases_held(connection, [session.citizen_id])[session.citizen_id]
+            return decide_link(claim, owners, citizen_id=session.citizen_id, held=held_by)
+        return decide_again(owners, session.citizen_id)
+
+    # --- done ---------------------------------------------------------------------------------------
+
+    def _join(
+        self,
+        connection: Connection,
+        arrival: Arrival,
+        claim: Claim,
+        decided: tuple[Decision, list[LoginRow], Session | None],
+    ) -> Outcome:
+        decision, known, session = decided
+        citizen_id = self._citizen(connection, decision)
+        sealing = Sealing(
+            vault=self.vault,
+            keys=self.keys,
+            data_key=key_of(connection, self.vault, citizen_id),
+        )
+        rows = self._logins(connection, claim, decision, (sealing, citizen_id, known))
+        login = _main(claim, rows)
+        level = session_level(claim.level, login.level)
+        if arrival.asked.purpose is SamlPurpose.STEP_UP and level < arrival.asked.level_wanted:
+            raise SamlRefusedError("level")
+        logins.mark_used(connection, rows)
+        logins.keep_civil_status(connection, sealing, claim, login=login)
+        kept = self._open(connection, arrival, (claim, login, level, session))
+        is_new_link = len(rows) > len(known) and bool(known or session)
+        if is_new_link:
+            end_others(connection, citizen_id, kept=kept, reason="linked")
+        if decision.act is Act.PROPOSE:
+            self._case(connection, "proposed_match", decision, claim, (citizen_id, login.id))
+        self._tell(connection, claim, decision, (sealing, citizen_id, level, is_new_link))
+        return _OUTCOMES[arrival.asked.purpose]
+
+    def _citizen(self, connection: Connection, decision: Decision) -> UUID:
+        """Return whom this is, locked; a new one when nobody is."""
+        if decision.citizen_id is None:
+            made = ids.uuid7()
+            connection.execute(_NEW_CITIZEN, (made,))
+            new_key(connection, self.vault, made)
+            return made
+        if connection.execute(_ACTIVE, (decision.citizen_id,)).fetchone() is None:
+            raise SamlRefusedError("closed")
+        return decision.citizen_id
+
+    def _logins(
+        self,
+        connection: Connection,
+        claim: Claim,
+        decision: Decision,
+        held: tuple[Sealing, UUID, list[LoginRow]],
+    ) -> list[LoginRow]:
+        """Join the keys that are not yet the citizen's."""
+        sealing, citizen_id, known = held
+        there = {row.key for row in known}
+        method = _METHODS.get(decision.act, str(decision.rule))
+        # what a local account proves is proved anew at each sign-in, and never more than a contact
+        level = Level.CONTACT_PROVED if claim.alias == LOCAL else claim.level
+        bond = Bond(citizen_id=citizen_id, level=level, method=method)
+        added = [
+            logins.add_login(connection, sealing, key, bond)
+            for key in claim.keys
+            if key not in there
+        ]
+        return [*known, *added]
+
+    def _open(
+        self,
+        connection: Connection,
+        arrival: Arrival,
+        who: tuple[Claim, LoginRow, Level, Session | None],
+    ) -> tuple[UUID, ...]:
+        """Open a session with an id and a cookie of its own; the one before it ends."""
+        claim, login, level, before = who
+        if before is not None:
+            end_session(connection, before.id, reason=str(arrival.asked.purpose))
+        values = session_values(connection, arrival, self.vault, self.keys)
+        values |= {
+            "face": Face.CITIZEN,
+            "actor": None,
+            "login": login.id,
+            "citizen": login.citizen_id,
+            "alias": claim.alias,
+            "level": level,
+        }
+        values["name"] = self._sealed_name(connection, arrival, login, values["id"])
+        open_session(connection, values)
+        return (values["id"],)
+
+    def _sealed_name(
+        self, connection: Connection, arrival: Arrival, login: LoginRow, session_id: UUID
+    ) -> bytes:
+        return sealed_name(connection, self.vault, login.id, session_id, arrival.answer.name_id)
+
+    # --- told ---------------------------------------------------------------------------------------
+
+    def _review(
+        self, connection: Connection, claim: Claim, decision: Decision, session: Session | None
+    ) -> None:
+        citizen_id = session.citizen_id if session else None
+        case = self._case(connection, "review", decision, claim, (citizen_id, None))
+        entry = journal.JournalEntry(
+            type="identity.case_opened",
+            actor_ref="system",
+            case_ref=str(case),
+            record={"action": "case_opened", "rule": str(decision.rule), "alias": claim.alias},
+        )
+        journal.write(connection, new_key(connection, self.vault, None), entry)
+
+    def _case(
+        self,
+        connection: Connection,
+        kind: str,
+        decision: Decision,
+        claim: Claim,
+        whose: tuple[UUID | None, UUID | None],
+    ) -> UUID:
+        case_id, (citizen_id, login_id) = ids.uuid7(), whose
+        key = claim.franceconnect or claim.keys[0]
+        digest = logins.subject_hash(self.keys, key)
+        others = list(decision.others)
+        connection.execute(
+            _CASE, (case_id, kind, decision.rule, citizen_id, others, login_id, key.alias, digest)
+        )
+        return case_id
+
+    def _tell(
+        self,
+        connection: Connection,
+        claim: Claim,
+        decision: Decision,
+        done: tuple[Sealing, UUID, Level, bool],
+    ) -> None:
+        sealing, citizen_id, level, is_new_link = done
+        subject_ref = pseudonym_of(connection, citizen_id)
+        record: dict[str, Any] = {
+            "action": "linked" if is_new_link else "signed_in",
+            "rule": str(decision.rule),
+            "alias": claim.alias,
+            "level": int(level),
+        }
+        entry = journal.JournalEntry(
+            type=f"identity.{record['action']}",
+            actor_ref="citizen",
+            subject_ref=subject_ref,
+            record=record,
+        )
+        journal.write(connection, sealing.data_key, entry)
+
+
+def session_values(
+    connection: Connection, arrival: Arrival, vault: Vault, keys: HubKeys
+) -> dict[str, Any]:
+    """Return what a session's row says of its conversation."""
+    del connection, vault
+    return {
+        "id": new_session_id(),
+        "digest": arrival.opening.digest,
+        "csrf": arrival.opening.csrf,
+        "lasts": arrival.opening.lasts,
+        "ends_at": arrival.answer.session_ends_at,
+        "name_hash": name_hash(keys, arrival.answer.name_id),
+        "index": arrival.answer.session_index,
+        "is_proof": arrival.asked.is_forced,
+    }
+
+
+_LOGIN_KEY: Final = """
+SELECT k.id, k.wrapped FROM login l JOIN data_key k ON k.id = l.data_key_id WHERE l.id = %s"""
+
+
+def sealed_name(
+    connection: Connection, vault: Vault, login_id: UUID, session_id: UUID, name_id: str
+) -> bytes:
+    """Seal a name under the key its login is sealed with, so that it can be given back at logout."""
+    row = connection.execute(_LOGIN_KEY, (login_id,)).fetchone()
+    if row is None:
+        raise SamlRefusedError("erased")
+    return vault.open_key(row["id"], bytes(row["wrapped"])).seal(session_id, name_id.encode())
+
+
+def _main(claim: Claim, rows: list[LoginRow]) -> LoginRow:
+    """Return the login that vouches for the session: the provider's own, else the realm's."""
+    wanted = claim.franceconnect or next(key for key in claim.keys if key.alias == names.REALM_SAML)
+    return next(row for row in rows if row.key == wanted)

@@ -1,0 +1,232 @@
+"""Logins and what vouches for a person: rows of ``login``, ``civil_status`` and its keys."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from identity.civil_status import search_keys
+from identity.linking import Candidate, Claim, LoginKey, Owner
+from orchestrator.store.connections import Connection
+from orchestrator.store.vault import DataKey, ErasedError, Vault
+from schemas import ids
+from schemas.keys import HubKeys, keyed_digest
+from schemas.logins import CIVIL_STATUS, CivilStatus, Level
+
+_LOCK: Final = "SELECT pg_advisory_xact_lock(%s)"
+_OWNERS: Final = """
+SELECT l.id, l.issuer, l.alias, l.subject_hash, l.citizen_id, l.level FROM login l
+  JOIN unnest(%(issuer)s::text[], %(alias)s::text[], %(hash)s::bytea[]) AS k(issuer, alias, hash)
+    ON l.issuer = k.issuer AND l.alias = k.alias AND l.subject_hash = k.hash
+ WHERE l.valid_to IS NULL"""
+_HELD: Final = """
+SELECT citizen_id, alias FROM login WHERE citizen_id = ANY(%s) AND valid_to IS NULL"""
+_ADD: Final = """
+INSERT INTO login(id, issuer, alias, subject_hash, subject, data_key_id, citizen_id, level, method)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"""
+_USED: Final = "UPDATE login SET last_used_at = parvis_now() WHERE id = ANY(%s)"
+_ALIKE: Final = """
+SELECT DISTINCT k.citizen_id FROM civil_status_key k
+  JOIN citizen c ON c.id = k.citizen_id AND c.state = 'active' AND c.merged_into IS NULL
+ WHERE k.digest = ANY(%s) ORDER BY k.citizen_id LIMIT 20"""
+_CIVIL_STATUS: Final = """
+SELECT s.citizen_id, s.id, s.field, s.value, s.source, k.id AS key_id, k.wrapped
+  FROM civil_status s JOIN data_key k ON k.id = s.data_key_id
+ WHERE s.citizen_id = ANY(%s) AND s.closed_at IS NULL"""
+_CLOSE_VALUES: Final = """
+UPDATE civil_status SET closed_at = parvis_now()
+ WHERE citizen_id = %s AND field = ANY(%s) AND closed_at IS NULL AND level <= %s RETURNING field"""
+_ADD_VALUE: Final = """
+INSERT INTO civil_status(id, citizen_id, field, value, data_key_id, source, login_id, level)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"""
+_FORGET_KEYS: Final = "DELETE FROM civil_status_key WHERE citizen_id = %s"
+_ADD_KEY: Final = "INSERT INTO civil_status_key(citizen_id, left_out, digest) VALUES (%s, %s, %s)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealing:
+    """What a person's values are sealed and found with."""
+
+    vault: Vault
+    keys: HubKeys
+    data_key: DataKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginRow:
+    """A live login as the decision needs it; staff have no citizen."""
+
+    id: UUID
+    key: LoginKey
+    citizen_id: UUID | None
+    level: Level
+
+
+def subject_hash(keys: HubKeys, key: LoginKey) -> bytes:
+    """Return what a login is found by."""
+    return keyed_digest(keys.login, key.issuer.encode(), key.alias.encode(), key.subject.encode())
+
+
+def lock_claim(connection: Connection, keys: HubKeys, claim: Claim) -> None:
+    """Let nobody else decide about the same subject or the same civil status meanwhile."""
+    digests = [subject_hash(keys, key) for key in claim.keys]
+    if claim.civil_status is not None:
+        digests += search_keys(keys.civil_status, claim.civil_status).values()
+    for number in sorted({int.from_bytes(digest[:8], signed=True) for digest in digests}):
+        connection.execute(_LOCK, (number,))
+
+
+def known_logins(connection: Connection, keys: HubKeys, claim: Claim) -> list[LoginRow]:
+    """Return the live logins that a claim's keys name."""
+    by_hash = {subject_hash(keys, key): key for key in claim.keys}
+    values = {
+        "issuer": [key.issuer for key in by_hash.values()],
+        "alias": [key.alias for key in by_hash.values()],
+        "hash": list(by_hash),
+    }
+    return [
+        LoginRow(
+            id=row["id"],
+            key=by_hash[bytes(row["subject_hash"])],
+            citizen_id=row["citizen_id"],
+            level=Level(row["level"]),
+        )
+        for row in connection.execute(_OWNERS, values).fetchall()
+    ]
+
+
+def owners_of(rows: Iterable[LoginRow]) -> list[Owner]:
+    """Return who holds the keys, citizens only."""
+    return [
+        Owner(key=row.key, citizen_id=row.citizen_id) for row in rows if row.citizen_id is not None
+    ]
+
+
+def aliases_held(connection: Connection, citizens: Sequence[UUID]) -> dict[UUID, frozenset[str]]:
+    """Return the aliases of each citizen's live logins."""
+    held: dict[UUID, set[str]] = defaultdict(set)
+    for row in connection.execute(_HELD, (list(citizens),)).fetchall():
+        held[row["citizen_id"]].add(row["alias"])
+    return {citizen: frozenset(held[citizen]) for citizen in citizens}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bond:
+    """How a key is joined to its owner: how sure that is, and how it came about."""
+
+    citizen_id: UUID | None
+    level: Level
+    method: str
+
+
+def add_login(connection: Connection, sealing: Sealing, key: LoginKey, bond: Bond) -> LoginRow:
+    """Join a key to its owner."""
+    login_id = ids.uuid7()
+    data_key = sealing.data_key
+    sealed = data_key.seal(login_id, key.subject.encode())
+    connection.execute(
+        _ADD,
+        (
+            login_id,
+            key.issuer,
+            key.alias,
+            subject_hash(sealing.keys, key),
+            sealed,
+            data_key.id,
+            bond.citizen_id,
+            bond.level,
+            bond.method,
+        ),
+    )
+    return LoginRow(id=login_id, key=key, citizen_id=bond.citizen_id, level=bond.level)
+
+
+def mark_used(connection: Connection, rows: Iterable[LoginRow]) -> None:
+    """Note that logins were used."""
+    connection.execute(_USED, ([row.id for row in rows],))
+
+
+def candidates(
+    connection: Connection, vault: Vault, keys: HubKeys, claim: Claim
+) -> list[Candidate]:
+    """Return the citizens whose civil status is the claim's but for one field at most."""
+    if claim.civil_status is None or claim.franceconnect is None:
+        return []
+    digests = list(search_keys(keys.civil_status, claim.civil_status).values())
+    found = [row["citizen_id"] for row in connection.execute(_ALIKE, (digests,)).fetchall()]
+    known = _civil_statuses(connection, vault, found)
+    held = aliases_held(connection, found)
+    return [
+        Candidate(
+            citizen_id=one, civil_status=known[one][0], sources=known[one][1], aliases=held[one]
+        )
+        for one in found
+        if one in known
+    ]
+
+
+def keep_civil_status(
+    connection: Connection, sealing: Sealing, claim: Claim, *, login: LoginRow
+) -> None:
+    """Keep what a provider vouches for; a value vouched for more strongly stays."""
+    person, citizen_id = claim.civil_status, login.citizen_id
+    if person is None or citizen_id is None or claim.level < Level.ACCOUNT_PROVED:
+        return
+    known = _civil_statuses(connection, sealing.vault, [citizen_id]).get(citizen_id)
+    if known is not None and known[0] == person:
+        return
+    keys, data_key = sealing.keys, sealing.data_key
+    open_fields = _replaceable(connection, citizen_id, claim.level)
+    for name in open_fields:
+        value_id = ids.uuid7()
+        sealed = data_key.seal(value_id, getattr(person, name).encode())
+        values = (
+            value_id,
+            citizen_id,
+            name,
+            sealed,
+            data_key.id,
+            claim.alias,
+            login.id,
+            claim.level,
+        )
+        connection.execute(_ADD_VALUE, values)
+    if len(open_fields) == len(CIVIL_STATUS):
+        connection.execute(_FORGET_KEYS, (citizen_id,))
+        for left_out, digest in search_keys(keys.civil_status, person).items():
+            connection.execute(_ADD_KEY, (citizen_id, left_out, digest))
+
+
+def _replaceable(connection: Connection, citizen_id: UUID, level: Level) -> list[str]:
+    """Close the values this level may replace; returns the fields to write."""
+    kept = {
+        row["field"]
+        for row in connection.execute(
+            "SELECT field FROM civil_status WHERE citizen_id = %s AND closed_at IS NULL AND level > %s",
+            (citizen_id, level),
+        ).fetchall()
+    }
+    fields = [name for name in CIVIL_STATUS if name not in kept]
+    connection.execute(_CLOSE_VALUES, (citizen_id, fields, level))
+    return fields
+
+
+def _civil_statuses(
+    connection: Connection, vault: Vault, citizens: Sequence[UUID]
+) -> dict[UUID, tuple[CivilStatus, frozenset[str]]]:
+    values: dict[UUID, dict[str, str]] = defaultdict(dict)
+    sources: dict[UUID, set[str]] = defaultdict(set)
+    for row in connection.execute(_CIVIL_STATUS, (list(citizens),)).fetchall():
+        try:
+            key = vault.open_key(row["key_id"], bytes(row["wrapped"]))
+            text = key.open(row["id"], bytes(row["value"])).decode()
+        except ErasedError:
+            continue
+        values[row["citizen_id"]][row["field"]] = text
+        sources[row["citizen_id"]].add(row["source"])
+    return {
+        citizen: (CivilStatus(**known), frozenset(sources[citizen]))
+        for citizen, known in values.items()
+        if len(known) == len(CIVIL_STATUS)
+    }
