@@ -179,8 +179,9 @@ class Offer:
 class PortalHub:
     """The API over doubles; ``get`` and the like send a citizen's good token unless told otherwise."""
 
-    def __init__(self, *, quota=1_000_000, citizens=None):
-        self.clients, self.citizens, self.realm = Clients(), citizens or Citizens(), Realm()
+    def __init__(self, *, quota=1_000_000, citizens=None, realm=None, audience=AUDIENCE):
+        self.clients, self.citizens = Clients(), citizens or Citizens()
+        self.realm = realm or Realm()
         self.elapsed, self.kept = 1000.0, KeptAnswers()
         self.keys = RealmKeys(self.realm, monotonic=lambda: self.elapsed, spawn=lambda job: job())
         limits = RateLimits(
@@ -189,7 +190,7 @@ class PortalHub:
             everybody=RatePolicy(name="hub", quota=10_000_000),
         )
         access = ApiAccess(
-            audience=AUDIENCE,
+            audience=audience,
             key_of=self.keys.key,
             clients=ClientsInService(self.clients, monotonic=lambda: self.elapsed),
         )
