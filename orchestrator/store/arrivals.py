@@ -137,7 +137,7 @@ class CitizenArrivals:
         logins.mark_used(connection, rows)
         logins.keep_civil_status(connection, sealing, claim, login=login)
         kept = self._open(connection, arrival, (claim, login, level, session))
-        is_new_link = len(rows) > len(known) and bool(known or session)
+        is_new_link = len(rows) > len(known) and (bool(known) or decision.act is Act.LINK)
         if is_new_link:
             end_others(connection, citizen_id, kept=kept, reason="linked")
         if decision.act is Act.PROPOSE:

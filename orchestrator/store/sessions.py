@@ -44,7 +44,7 @@ _OPEN: Final = """
 INSERT INTO web_session(id, digest, face, actor, csrf, expires_at, login_id, citizen_id, name_id_hash,
                         name_id, session_index, idp_alias, level, proved_at)
 VALUES (%(id)s, %(digest)s, %(face)s, %(actor)s, %(csrf)s,
-        least(parvis_now() + %(lasts)s, coalesce(%(ends_at)s, 'infinity')), %(login)s, %(citizen)s,
+        least(parvis_now() + %(lasts)s, coalesce(%(ends_at)s::timestamptz, 'infinity')), %(login)s, %(citizen)s,
         %(name_hash)s, %(name)s, %(index)s, %(alias)s, %(level)s,
         CASE WHEN %(is_proof)s THEN parvis_now() END)"""
 _FORGET: Final = """
