@@ -43,6 +43,7 @@ from orchestrator.services.ports.offer import Catalogued, Requirements
 from orchestrator.services.ports.running import ServiceRef
 from orchestrator.services.ports.waking import Waker
 from orchestrator.services.quiet_hours import QuietHours
+from orchestrator.services.sign_in import SignIn
 from orchestrator.services.signals import Signals
 from orchestrator.services.staff_links import StaffLinks
 from orchestrator.services.system_policies import SystemPolicies
@@ -72,8 +73,10 @@ from orchestrator.store.waker import EmbeddedWaker
 from parvis.metrics import Meter
 from parvis.repairs import Repairs
 from parvis.settings import Settings
+from parvis.sign_in import make_sign_in, refresh_descriptors, service_provider
 from schemas import events
 from schemas.keys import HubKeys
+from schemas.logins import Face
 
 log = structlog.get_logger()
 
@@ -215,6 +218,11 @@ class Hub:
         """Sign-in links of the console."""
         return StaffLinks(rows=StaffTable(database=self.database), keys=self.keys)
 
+    def sign_in(self, face: Face) -> SignIn:
+        """Return the use cases of signing in on one face, with the realm and the key pair of now."""
+        provider = service_provider(self.settings, self.database, self.secrets, face)
+        return make_sign_in(provider, self.database, vault=self.vault, keys=self.keys, face=face)
+
     @cached_property
     def signals(self) -> Signals:
         """Tells runs what they wait for."""
@@ -352,6 +360,11 @@ class Hub:
                     "forgotten",
                     lambda: forget(self.database, self.vault) + self.staff_links.forget_ended(),
                     every_seconds=600,
+                ),
+                Rarely(
+                    "realms.read",
+                    lambda: refresh_descriptors(self.settings, self.database),
+                    every_seconds=3600,
                 ),
             ),
         )

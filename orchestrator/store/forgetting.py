@@ -5,6 +5,8 @@ from typing import Final
 from orchestrator.store.connections import Database
 from orchestrator.store.idempotency import IdempotencyTable
 from orchestrator.store.library import AttemptCounters, SignupTable
+from orchestrator.store.sessions import forget_sessions
+from orchestrator.store.sign_in import forget_conversations
 from orchestrator.store.vault import Vault
 
 _SCANS: Final = "DELETE FROM scan_counter WHERE day < (parvis_now() - interval '25 months')::date"
@@ -16,4 +18,5 @@ def forget(database: Database, vault: Vault) -> int:
     gone = SignupTable(database=database, vault=vault).forget_expired()
     gone += AttemptCounters(database=database).forget_old()
     gone += IdempotencyTable(database=database).forget_old()
+    gone += forget_conversations(database) + forget_sessions(database)
     return gone + sum(database.run(sql) for sql in (_SCANS, _INBOX))
