@@ -255,8 +255,8 @@ def _told(claims: Mapping[str, Any], audience: Audience) -> Claims:
         service_client=None if service_client is None else _name(service_client) or "",
         roles=_roles(claims, audience.client),
         authenticated_at=_moment(claims.get("auth_time")),
-        idp_alias=_text(claims.get(IDP_ALIAS)),
-        acr=_text(claims.get(FC_ACR)),
+        idp_alias=_name(claims.get(IDP_ALIAS)),
+        acr=_name(claims.get(FC_ACR)),
         is_contact_proved=claims.get(EMAIL_VERIFIED, True) in (True, "true"),
     )
 
@@ -277,10 +277,6 @@ def _moment(value: object) -> datetime | None:
 
 def _name(value: object) -> str | None:
     return value if isinstance(value, str) and _NAME.fullmatch(value) else None
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def _is_one_of(value: object, known: frozenset[str]) -> bool:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from identity.linking import session_level
 from identity.tokens import level_proved
 from orchestrator.services.access_codes import LOCKED_FOR, Redemption
 from orchestrator.services.api_access import Caller
@@ -41,15 +42,13 @@ class CitizenPortal:
             LoginFirstError: nobody known signs in under this subject.
         """
         claims = caller.claims
-        found = self.citizens.find(claims.issuer, claims.subject) if claims.subject else None
+        if claims.subject is None:
+            raise LoginFirstError("unknown_citizen")
+        found = self.citizens.find(claims.issuer, claims.subject, provider=claims.idp_alias)
         if found is None:
             raise LoginFirstError("unknown_citizen")
-        return replace(
-            found,
-            level=min(found.level, level_proved(claims)),
-            idp_alias=claims.idp_alias,
-            proved_at=claims.authenticated_at,
-        )
+        level = session_level(level_proved(claims), found.level)
+        return replace(found, level=level, proved_at=claims.authenticated_at)
 
     def space(self, citizen: TokenCitizen) -> PortalSpace:
         """Return what is the citizen's."""

@@ -78,8 +78,9 @@ class Citizens:
         self.known = {(ISSUER, SUBJECT): CITIZEN}
         self.done, self.outcome, self.raising = [], Redemption.REDEEMED, None
 
-    def find(self, issuer, subject):
-        return self.known.get((issuer, subject))
+    def find(self, issuer, subject, *, provider):
+        found = self.known.get((issuer, subject))
+        return found and replace(found, idp_alias=provider)
 
     def space(self, citizen):
         account = PortalAccount(

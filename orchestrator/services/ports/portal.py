@@ -64,8 +64,11 @@ class PortalSpace:
 class Citizens(Protocol):
     """The use cases of a signed-in citizen, reached by a token instead of a session's cookie."""
 
-    def find(self, issuer: str, subject: str) -> TokenCitizen | None:
-        """Return the citizen of a realm's subject as the login knows them, or None."""
+    def find(self, issuer: str, subject: str, *, provider: str | None) -> TokenCitizen | None:
+        """Return the citizen of a realm's subject as the link knows them, or None.
+
+        ``provider`` is who signed the person in for the realm; a link taken away opens nothing.
+        """
 
     def space(self, citizen: TokenCitizen) -> PortalSpace:
         """Return what is the citizen's."""

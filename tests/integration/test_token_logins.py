@@ -1,0 +1,100 @@
+"""Whose a token is: subjects of the realm found among the logins, links that no longer stand."""
+
+import pytest
+
+from identity.linking import LoginKey
+from identity.names import REALM_SAML, REALM_TOKEN
+from orchestrator.store.logins import Bond, Sealing, add_login
+from orchestrator.store.person_keys import new_key
+from orchestrator.store.token_logins import TokenLogins
+from schemas import ids
+from schemas.logins import Level
+from tests.fakes.tokens import ISSUER, SUBJECT
+
+pytestmark = pytest.mark.postgres
+FRANCECONNECT = "france-connect"
+
+
+@pytest.fixture
+def logins(database, hub_keys):
+    return TokenLogins(database=database, keys=hub_keys)
+
+
+@pytest.fixture
+def person(database, vault, hub_keys):
+    """Make a citizen with logins: (alias, subject, level) each; the citizen's id."""
+
+    def make(*held, state="active"):
+        citizen_id = ids.uuid7()
+        with database.transaction() as connection:
+            connection.execute(
+                "INSERT INTO citizen(id, state) VALUES (%s, %s)", (citizen_id, state)
+            )
+            data_key = new_key(connection, vault, citizen_id)
+            sealing = Sealing(vault=vault, keys=hub_keys, data_key=data_key)
+            for alias, subject, level in held:
+                key = LoginKey(issuer=ISSUER, alias=alias, subject=subject)
+                bond = Bond(citizen_id=citizen_id, level=Level(level), method="first_login")
+                add_login(connection, sealing, key, bond)
+        return citizen_id
+
+    return make
+
+
+def test_a_subject_is_found_by_the_realms_own_login(logins, person):
+    citizen_id = person((REALM_TOKEN, SUBJECT, 1))
+    found = logins.find(ISSUER, SUBJECT, provider=None)
+    assert (found.citizen_id, found.level, found.proved_at) == (citizen_id, Level(1), None)
+
+
+@pytest.mark.parametrize(
+    ("issuer", "subject"),
+    [(ISSUER, SUBJECT.upper()), (ISSUER + "-staff", SUBJECT), (ISSUER, "x"), (ISSUER, "")],
+)
+def test_another_subject_or_realm_is_nobody(logins, person, issuer, subject):
+    person((REALM_TOKEN, SUBJECT, 1))
+    assert logins.find(issuer, subject, provider=None) is None
+
+
+def test_a_name_of_signing_in_is_no_subject_of_tokens(logins, person):
+    person((REALM_SAML, SUBJECT, 1), (FRANCECONNECT, SUBJECT, 2))
+    assert logins.find(ISSUER, SUBJECT, provider=None) is None
+
+
+def test_the_level_is_that_of_the_providers_own_link(logins, person):
+    plus = "france-connect-plus"
+    person((REALM_TOKEN, SUBJECT, 1), (FRANCECONNECT, "a", 2), (plus, "b", 3))
+    levels = [
+        logins.find(ISSUER, SUBJECT, provider=provider).level
+        for provider in (None, "google", FRANCECONNECT, plus)
+    ]
+    assert levels == [1, 1, 2, 3]
+
+
+def test_a_token_through_a_link_that_was_taken_away_opens_nothing(logins, person, database):
+    person((REALM_TOKEN, SUBJECT, 2), (FRANCECONNECT, "a", 2))
+    assert logins.find(ISSUER, SUBJECT, provider=FRANCECONNECT)
+    database.run(
+        "UPDATE login SET valid_to = parvis_now(), closed_reason = 'unlinked' WHERE alias = %s",
+        (FRANCECONNECT,),
+    )
+    assert logins.find(ISSUER, SUBJECT, provider=FRANCECONNECT) is None
+    assert logins.find(ISSUER, SUBJECT, provider=None)
+
+
+def test_a_closed_login_is_nobodys(logins, person, database):
+    person((REALM_TOKEN, SUBJECT, 1))
+    database.run("UPDATE login SET valid_to = parvis_now(), closed_reason = 'closed'")
+    assert logins.find(ISSUER, SUBJECT, provider=None) is None
+
+
+@pytest.mark.parametrize("state", ["announced", "closed", "erased"])
+def test_a_citizen_who_is_not_there_is_nobody(logins, person, state):
+    person((REALM_TOKEN, SUBJECT, 1), state=state)
+    assert logins.find(ISSUER, SUBJECT, provider=None) is None
+
+
+def test_a_citizen_who_was_merged_into_another_is_nobody(logins, person, database):
+    merged, survivor = person((REALM_TOKEN, SUBJECT, 1)), person()
+    database.run("UPDATE citizen SET merged_into = %s WHERE id = %s", (survivor, merged))
+    assert logins.find(ISSUER, SUBJECT, provider=None) is None
