@@ -3,7 +3,7 @@
 Liveness asks none of this: a database that is away must not start a storm of restarts.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,6 +14,7 @@ from schemas.errors import StoreUnavailableError
 STOPPING: Final = "parvis.stopping"  # where an application keeps its ``Stopping``
 _VERSIONS_RENEW, _VERSIONS_OLDEST = 10.0, 30.0
 _LONGEST_WAIT_SECONDS = 30.0
+_KEYS_OLD: Final = "Les clés des jetons n'ont pas été relues depuis plus d'un jour : voyez Keycloak et PARVIS_IDP_URL."
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,12 +31,16 @@ class Stopping:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readiness:
-    """Checks made on demand; ``head`` and ``versions`` are what this code knows."""
+    """Checks made on demand; ``head`` and ``versions`` are what this code knows.
+
+    ``are_keys_old`` tells that the realm's keys were not read for longer than they should be.
+    """
 
     store: ReadinessStore
     head: str
     versions: Collection[tuple[str, int]]
     stopping: Stopping = field(default_factory=Stopping)
+    are_keys_old: Callable[[], bool] = bool
     _under_way: Snapshot[Collection[tuple[str, int]]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -67,11 +72,12 @@ class Readiness:
         Events are accepted while nothing wakes the workers: a broker that is away is no reason to
         send senders away.
         """
+        remarks = (_KEYS_OLD,) if self.are_keys_old() else ()
         try:
             waited = self.store.oldest_wait_seconds()
         except StoreUnavailableError:
-            return ()
+            return remarks
         if waited < _LONGEST_WAIT_SECONDS:
-            return ()
+            return remarks
         where = "voyez les processus de travail, le relais et RabbitMQ"
-        return (f"Des réveils attendent depuis {waited:.0f} s : {where}.",)
+        return (f"Des réveils attendent depuis {waited:.0f} s : {where}.", *remarks)

@@ -2,10 +2,13 @@ import re
 
 import pytest
 
+from orchestrator.api import ApiServices
+from orchestrator.api.application import ApiLayer
 from orchestrator.api.problem_texts import PROBLEMS
+from orchestrator.services.readiness import Readiness
 from schemas import errors, events
 from schemas.errors import StoreUnavailableError
-from tests.fakes.partner import Hub
+from tests.fakes.partner import Hub, ReadinessFake, call, pages
 
 
 @pytest.fixture
@@ -93,6 +96,15 @@ def test_a_process_whose_messages_wait_too_long_is_degraded_and_still_ready(hub)
     answer = get(hub, "/readyz")
     assert (answer.status, answer.json["status"]) == (200, "degraded")
     assert "95 s" in answer.json["remarks"][0]
+
+
+def test_a_process_whose_keys_of_tokens_are_a_day_old_is_degraded_and_still_ready():
+    store, hub = ReadinessFake(), Hub()
+    ready = Readiness(store=store, head="0001", versions=(), are_keys_old=lambda: True)
+    faces = {"partner_face": hub.app._faces[0], "public_url": "https://parvis.example.org"}
+    answer = call(ApiLayer(ApiServices(readiness=ready, **faces), pages), "GET", "/readyz", b"", {})
+    assert (answer.status, answer.json["status"]) == (200, "degraded")
+    assert "Keycloak" in answer.json["remarks"][0]
 
 
 def test_a_process_is_not_ready_without_its_database(hub):
