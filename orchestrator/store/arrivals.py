@@ -107,7 +107,8 @@ class CitizenArrivals:
             )
             people = [owner.citizen_id for owner in owners]
             held = logins.aliases_held(connection, people)
-            return decide(claim, owners, alike, held=held)
+            taken_away = logins.taken_away(connection, self.keys, claim)
+            return decide(claim, owners, alike, held=held, taken_away=taken_away)
         if arrival.asked.purpose is SamlPurpose.LINK:
             held_by = logins.aliases_held(connection, [session.citizen_id])[session.citizen_id]
             return decide_link(claim, owners, citizen_id=session.citizen_id, held=held_by)
@@ -130,7 +131,7 @@ class CitizenArrivals:
             data_key=key_of(connection, self.vault, citizen_id),
         )
         rows = self._logins(connection, claim, decision, (sealing, citizen_id, known))
-        login = _main(claim, rows)
+        login = logins.risen(connection, _main(claim, rows), claim.level)
         level = session_level(claim.level, login.level)
         if arrival.asked.purpose is SamlPurpose.STEP_UP and level < arrival.asked.level_wanted:
             raise SamlRefusedError("level")
@@ -169,7 +170,7 @@ class CitizenArrivals:
         method = _METHODS.get(decision.act, str(decision.rule))
         # what a local account proves is proved anew at each sign-in, and never more than a contact
         level = Level.CONTACT_PROVED if claim.alias == LOCAL else claim.level
-        bond = Bond(citizen_id=citizen_id, level=level, method=method)
+        bond = Bond(citizen_id=citizen_id, level=level, method=method, account=claim.account)
         added = [
             logins.add_login(connection, sealing, key, bond)
             for key in claim.keys

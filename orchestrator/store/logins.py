@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
@@ -23,8 +23,14 @@ SELECT l.id, l.issuer, l.alias, l.subject_hash, l.citizen_id, l.level FROM login
 _HELD: Final = """
 SELECT citizen_id, alias FROM login WHERE citizen_id = ANY(%s) AND valid_to IS NULL"""
 _ADD: Final = """
-INSERT INTO login(id, issuer, alias, subject_hash, subject, data_key_id, citizen_id, level, method)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"""
+INSERT INTO login(id, issuer, alias, subject_hash, subject, data_key_id, citizen_id, level, method,
+                  realm_account)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
+_TAKEN_AWAY: Final = """
+SELECT issuer, alias, subject_hash FROM login
+ WHERE subject_hash = ANY(%s) AND valid_to IS NOT NULL AND closed_reason = 'unlinked'"""
+_RISE: Final = """
+UPDATE login SET level = %s WHERE id = %s AND level < %s AND method = 'first_login' RETURNING id"""
 _USED: Final = "UPDATE login SET last_used_at = parvis_now() WHERE id = ANY(%s)"
 _ALIKE: Final = """
 SELECT DISTINCT k.citizen_id FROM civil_status_key k
@@ -66,6 +72,18 @@ class LoginRow:
 def subject_hash(keys: HubKeys, key: LoginKey) -> bytes:
     """Return what a login is found by."""
     return keyed_digest(keys.login, key.issuer.encode(), key.alias.encode(), key.subject.encode())
+
+
+def account_hash(keys: HubKeys, issuer: str, account: str) -> bytes:
+    """Return what ties the logins of one account of a realm together."""
+    return keyed_digest(keys.login, b"account", issuer.encode(), account.encode())
+
+
+def taken_away(connection: Connection, keys: HubKeys, claim: Claim) -> set[LoginKey]:
+    """Return the keys of a claim that somebody took away from their citizen."""
+    by_hash = {subject_hash(keys, key): key for key in claim.keys}
+    rows = connection.execute(_TAKEN_AWAY, (list(by_hash),)).fetchall()
+    return {by_hash[bytes(row["subject_hash"])] for row in rows}
 
 
 def lock_claim(connection: Connection, keys: HubKeys, claim: Claim) -> None:
@@ -118,6 +136,7 @@ class Bond:
     citizen_id: UUID | None
     level: Level
     method: str
+    account: str = field(repr=False)
 
 
 def add_login(connection: Connection, sealing: Sealing, key: LoginKey, bond: Bond) -> LoginRow:
@@ -137,9 +156,20 @@ def add_login(connection: Connection, sealing: Sealing, key: LoginKey, bond: Bon
             bond.citizen_id,
             bond.level,
             bond.method,
+            account_hash(sealing.keys, key.issuer, bond.account),
         ),
     )
     return LoginRow(id=login_id, key=key, citizen_id=bond.citizen_id, level=bond.level)
+
+
+def risen(connection: Connection, row: LoginRow, proved: Level) -> LoginRow:
+    """Let a login that made its citizen rise to what its provider proves now, after a weaker start.
+
+    One that was joined to somebody stays as sure as the proof that joined it.
+    """
+    if connection.execute(_RISE, (proved, row.id, proved)).fetchone() is None:
+        return row
+    return replace(row, level=proved)
 
 
 def mark_used(connection: Connection, rows: Iterable[LoginRow]) -> None:

@@ -1,7 +1,11 @@
 """FranceConnect's doubles behind a realm of the real Keycloak, and the turning of its keys."""
 
+import base64
+import hashlib
+import json
 import secrets
 from contextlib import contextmanager
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -9,10 +13,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from identity.keycloak import Provider, Provisioning
 from mock_partners import MockServer, build
+from orchestrator.services.ports.sign_in import Descriptor
+from schemas import clock
+from schemas.logins import Asked, Binding, SamlMessage
+from tests.fakes.plain_browser import Held, PlainBrowser, agree
 from tests.plugins.keycloak import Realms
 
 SECRET = "an-invented-secret"
 FRANCECONNECT, PLUS = "france-connect", "france-connect-plus"
+HUB, ELSEWHERE = "https://hub.example.org", "https://elsewhere.example.org"
 SECONDS = 30
 
 
@@ -130,3 +139,99 @@ def doubles(*, realm_url, issuers=None):
     finally:
         for double in made.values():
             double.close()
+
+
+class OneRealm:
+    """The realm's description, fetched when first asked for and whenever somebody doubts it."""
+
+    def __init__(self, url):
+        self._url = url
+        self._kept = None
+        self.fetched = 0
+
+    def current(self):
+        return self._kept or self.refresh()
+
+    def refresh(self):
+        answer = requests.get(f"{self._url}/protocol/saml/descriptor", timeout=SECONDS)
+        digest = hashlib.sha256(answer.content).digest()
+        self.fetched += 1
+        self._kept = Descriptor(xml=answer.text, digest=digest, fetched_at=clock.utcnow())
+        return self._kept
+
+
+class Visit:
+    """One person with one browser in front of one service provider."""
+
+    def __init__(self, provider):
+        self.provider = provider
+        self.browser = PlainBrowser(f"{HUB}/", f"{ELSEWHERE}/")
+        self.asked = None
+
+    def leave(self, alias=FRANCECONNECT, **asked):
+        """Go where the hub sends; the page one is met by, or the hub's own address at once."""
+        relay = secrets.token_urlsafe(16)
+        departure = self.provider.ask_login(relay_key=relay, provider=alias, **asked)
+        self.asked = Asked(request_id=departure.request_id, relay_key=relay)
+        return self.browser.open(departure.url)
+
+    def arrive(self, held):
+        """What the answer says, once our side has verified it."""
+        assert isinstance(held, Held), (held.url, held.words)
+        assert held.url.endswith(".example.org/saml/acs")
+        assert held.data["RelayState"] == self.asked.relay_key
+        return self.provider.read_answer(posted(held, "SAMLResponse"), asked=self.asked)
+
+    def sign_in(self, person, **asked):
+        return self.arrive(agree(self.browser, self.leave(**asked), person))
+
+    def sign_out(self, found):
+        """Sign out from our side: the departure, and the realm's answer to it."""
+        departure = self.provider.ask_logout(
+            name_id=found.name_id, session_index=found.session_index, relay_key="r" * 16
+        )
+        held = self.browser.open(departure.url)
+        assert held.url == f"{HUB}/saml/sls"
+        return departure, self.provider.read_logout_answer(posted(held, "SAMLResponse"))
+
+
+def posted(held, name):
+    relay = held.data.get("RelayState")
+    return SamlMessage(binding=Binding.POST, text=held.data[name], relay_state=relay)
+
+
+def citizen_token(browser, realm_url):
+    """The claims of the citizen's own token, fetched with the browser's session."""
+    verifier = secrets.token_urlsafe(48)
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest())
+    callback = f"{HUB}/portal/callback"
+    query = {
+        "client_id": "portal-login",
+        "response_type": "code",
+        "scope": "openid",
+        "redirect_uri": callback,
+        "code_challenge": challenge.decode().rstrip("="),
+        "code_challenge_method": "S256",
+    }
+    held = browser.open(f"{realm_url}/protocol/openid-connect/auth?{urlencode(query)}")
+    form = {
+        "grant_type": "authorization_code",
+        "client_id": "portal-login",
+        "code": parse_qs(urlsplit(held.url).query)["code"][0],
+        "redirect_uri": callback,
+        "code_verifier": verifier,
+    }
+    address = f"{realm_url}/protocol/openid-connect/token"
+    token = requests.post(address, data=form, timeout=SECONDS).json()["access_token"]
+    body = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+
+
+def second_client(realms):
+    """Another service of the same realm, with the same key and another address."""
+    ours = realms.client(f"{HUB}/saml/metadata")
+    text = json.dumps({name: value for name, value in ours.items() if name != "id"})
+    body = json.loads(text.replace(HUB, ELSEWHERE))
+    for mapper in body["protocolMappers"]:
+        del mapper["id"]
+    realms.api.post(f"/{realms.ours.citizens}/clients", body)

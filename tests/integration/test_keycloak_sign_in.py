@@ -3,90 +3,40 @@
 Our service provider stands at one end, a person with a browser at the other; nothing between is ours.
 """
 
-import base64
-import hashlib
-import json
 import secrets
 from types import SimpleNamespace
-from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-import requests
 
 from identity.keycloak import Installation
 from identity.names import FC_ACR, FC_SUB, IDP_ALIAS, KC_USER
 from identity.saml import SamlConfig, ServiceProvider
 from identity.saml.keys import new_key_pair
-from orchestrator.services.ports.sign_in import Descriptor
-from schemas import clock
-from schemas.logins import CIVIL_STATUS, Asked, Binding, Face, SamlMessage
+from orchestrator.services.ports.sign_in import Outcome
+from orchestrator.services.sign_in import SignIn
+from orchestrator.store.connections import Database
+from orchestrator.store.sessions import SessionTable
+from orchestrator.store.sign_in import SignInTable
+from schemas.errors import SamlRefusedError
+from schemas.logins import CIVIL_STATUS, Face, Level, SamlPurpose
 from tests.fakes.plain_browser import Held, PlainBrowser, agree
-from tests.integration.brokered import FRANCECONNECT, PLUS, bare, citizens_only, doubles, rotated
+from tests.integration.brokered import (
+    ELSEWHERE,
+    FRANCECONNECT,
+    HUB,
+    PLUS,
+    OneRealm,
+    Visit,
+    bare,
+    citizen_token,
+    citizens_only,
+    doubles,
+    posted,
+    rotated,
+    second_client,
+)
 
 pytestmark = pytest.mark.keycloak
-
-HUB = "https://hub.example.org"
-ELSEWHERE = "https://elsewhere.example.org"
-SECONDS = 30
-
-
-class OneRealm:
-    """The realm's description, fetched when first asked for and whenever somebody doubts it."""
-
-    def __init__(self, url):
-        self._url = url
-        self._kept = None
-        self.fetched = 0
-
-    def current(self):
-        return self._kept or self.refresh()
-
-    def refresh(self):
-        answer = requests.get(f"{self._url}/protocol/saml/descriptor", timeout=SECONDS)
-        digest = hashlib.sha256(answer.content).digest()
-        self.fetched += 1
-        self._kept = Descriptor(xml=answer.text, digest=digest, fetched_at=clock.utcnow())
-        return self._kept
-
-
-class Visit:
-    """One person with one browser in front of one service provider."""
-
-    def __init__(self, provider):
-        self.provider = provider
-        self.browser = PlainBrowser(f"{HUB}/", f"{ELSEWHERE}/")
-        self.asked = None
-
-    def leave(self, alias=FRANCECONNECT, **asked):
-        """Go where the hub sends; the page one is met by, or the hub's own address at once."""
-        relay = secrets.token_urlsafe(16)
-        departure = self.provider.ask_login(relay_key=relay, provider=alias, **asked)
-        self.asked = Asked(request_id=departure.request_id, relay_key=relay)
-        return self.browser.open(departure.url)
-
-    def arrive(self, held):
-        """What the answer says, once our side has verified it."""
-        assert isinstance(held, Held), (held.url, held.words)
-        assert held.url.endswith(".example.org/saml/acs")
-        assert held.data["RelayState"] == self.asked.relay_key
-        return self.provider.read_answer(posted(held, "SAMLResponse"), asked=self.asked)
-
-    def sign_in(self, person, **asked):
-        return self.arrive(agree(self.browser, self.leave(**asked), person))
-
-    def sign_out(self, found):
-        """Sign out from our side: the departure, and the realm's answer to it."""
-        departure = self.provider.ask_logout(
-            name_id=found.name_id, session_index=found.session_index, relay_key="r" * 16
-        )
-        held = self.browser.open(departure.url)
-        assert held.url == f"{HUB}/saml/sls"
-        return departure, self.provider.read_logout_answer(posted(held, "SAMLResponse"))
-
-
-def posted(held, name):
-    relay = held.data.get("RelayState")
-    return SamlMessage(binding=Binding.POST, text=held.data[name], relay_state=relay)
 
 
 @pytest.fixture(scope="module")
@@ -370,38 +320,166 @@ def test_new_keys_of_the_realm_cost_no_sign_in(visit, realms, description):
     assert description.fetched == fetched + 1
 
 
-def citizen_token(browser, realm_url):
-    """The claims of the citizen's own token, fetched with the browser's session."""
-    verifier = secrets.token_urlsafe(48)
-    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest())
-    callback = f"{HUB}/portal/callback"
-    query = {
-        "client_id": "portal-login",
-        "response_type": "code",
-        "scope": "openid",
-        "redirect_uri": callback,
-        "code_challenge": challenge.decode().rstrip("="),
-        "code_challenge_method": "S256",
-    }
-    held = browser.open(f"{realm_url}/protocol/openid-connect/auth?{urlencode(query)}")
-    form = {
-        "grant_type": "authorization_code",
-        "client_id": "portal-login",
-        "code": parse_qs(urlsplit(held.url).query)["code"][0],
-        "redirect_uri": callback,
-        "code_verifier": verifier,
-    }
-    address = f"{realm_url}/protocol/openid-connect/token"
-    token = requests.post(address, data=form, timeout=SECONDS).json()["access_token"]
-    body = token.split(".")[1]
-    return json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+# what the hub makes of it
 
 
-def second_client(realms):
-    """Another service of the same realm, with the same key and another address."""
-    ours = realms.client(f"{HUB}/saml/metadata")
-    text = json.dumps({name: value for name, value in ours.items() if name != "id"})
-    body = json.loads(text.replace(HUB, ELSEWHERE))
-    for mapper in body["protocolMappers"]:
-        del mapper["id"]
-    realms.api.post(f"/{realms.ours.citizens}/clients", body)
+class Citizen:
+    """Somebody with a browser and, once signed in, a session of the hub."""
+
+    def __init__(self, use_case):
+        self.use_case = use_case
+        self.trip = secrets.token_urlsafe(16)
+        self.browser = PlainBrowser(f"{HUB}/")
+        self.cookie = None
+
+    @property
+    def session(self):
+        return self.use_case.session(self.cookie)
+
+    def leave(self, purpose=SamlPurpose.LOGIN, *, alias=FRANCECONNECT, level=Level.DECLARED):
+        departure = self.use_case.begin(
+            browser=self.trip,
+            purpose=purpose,
+            return_path="/mon-espace",
+            session=self.session,
+            provider=alias,
+            level=level,
+        )
+        return self.browser.open(departure.url)
+
+    def arrive(self, held):
+        arrived = self.use_case.arrive(posted(held, "SAMLResponse"), browser=self.trip)
+        self.cookie = arrived.cookie or self.cookie
+        return arrived.outcome
+
+    def sign_in(self, person, purpose=SamlPurpose.LOGIN, **asked):
+        return self.arrive(agree(self.browser, self.leave(purpose, **asked), person))
+
+    def leave_the_realm(self):
+        """End the realm's session and keep ours, as before another login is shown."""
+        departure = self.use_case.leave_realm(
+            self.session, browser=self.trip, return_path="/connexion"
+        )
+        held = self.browser.open(departure.url)
+        message = posted(held, "SAMLResponse")
+        return self.use_case.logout_answered(message, browser=self.trip)
+
+
+@pytest.fixture(scope="module")
+def use_case(provider, fresh_database, vault, hub_keys):
+    """Signing in as the hub does it, on a database of its own."""
+    with fresh_database() as address:
+        database = Database(address)
+        parts = {"database": database, "vault": vault, "keys": hub_keys, "face": Face.CITIZEN}
+        yield SignIn(
+            face=Face.CITIZEN,
+            provider=provider,
+            rows=SignInTable(**parts),
+            sessions=SessionTable(**parts),
+            keys=hub_keys,
+        )
+        database.close()
+
+
+@pytest.fixture
+def citizen(use_case):
+    made = []
+
+    def begun():
+        made.append(Citizen(use_case))
+        return made[-1]
+
+    yield begun
+    for each in made:
+        each.browser.close()
+
+
+def test_eidas1_proves_the_account(citizen):
+    one = citizen()
+
+    assert one.sign_in("marseille") is Outcome.SIGNED_IN
+    assert one.session.level is Level.ACCOUNT_PROVED
+    assert one.session.idp_alias == FRANCECONNECT
+
+
+@pytest.mark.parametrize(("level", "person"), [(None, "corse_sud"), ("eidas0", "long")])
+def test_a_level_that_is_missing_or_lower_proves_nothing_until_a_better_one(
+    citizen, franceconnect, level, person
+):
+    one, later = citizen(), citizen()
+    franceconnect.level_is(level)
+    one.sign_in(person)
+    franceconnect.clear()
+    later.sign_in(person)
+
+    assert one.session.level is Level.DECLARED
+    assert later.session.level is Level.ACCOUNT_PROVED
+    assert later.session.citizen_id == one.session.citizen_id
+
+
+def test_a_step_up_answered_without_the_level_changes_nothing(citizen, franceconnect):
+    one = citizen()
+    one.sign_in("mayotte")
+    before = one.session
+    page = one.leave(SamlPurpose.STEP_UP, level=Level.STRONG)
+    held = agree(one.browser, page, "mayotte")
+
+    with pytest.raises(SamlRefusedError):
+        one.arrive(held)
+    assert one.session.id == before.id
+    assert one.session.level is Level.ACCOUNT_PROVED
+
+
+def test_the_stronger_franceconnect_is_linked_by_proving_both_and_lifts_the_session(citizen):
+    one = citizen()
+    one.sign_in("forte")
+    before = one.session
+    assert one.leave_the_realm() == "/connexion"
+    outcome = one.sign_in("forte", SamlPurpose.LINK, alias=PLUS)
+
+    assert outcome is Outcome.LINKED
+    assert one.session.citizen_id == before.citizen_id
+    assert one.session.level is Level.STRONG
+    assert one.session.id != before.id
+
+
+def test_who_signs_in_again_is_the_same_citizen_and_others_are_others(citizen):
+    first, again, other = citizen(), citizen(), citizen()
+    for one, person in ((first, "polynesie"), (again, "polynesie"), (other, "etranger")):
+        one.sign_in(person)
+
+    assert first.session.citizen_id == again.session.citizen_id
+    assert first.session.citizen_id != other.session.citizen_id
+    assert first.session.id != again.session.id
+
+
+def test_twins_with_one_e_mail_are_two_citizens(citizen):
+    ines, agathe = citizen(), citizen()
+    ines.sign_in("jumelle_ines")
+    agathe.sign_in("jumelle_agathe")
+
+    assert agathe.session is None or agathe.session.citizen_id != ines.session.citizen_id
+
+
+def test_an_answer_counts_once_and_in_its_own_browser_only(citizen):
+    one, thief = citizen(), citizen()
+    held = agree(one.browser, one.leave(), "oe")
+
+    with pytest.raises(SamlRefusedError):
+        thief.arrive(held)
+    assert one.arrive(held) is Outcome.SIGNED_IN
+    with pytest.raises(SamlRefusedError):
+        one.arrive(held)
+
+
+def test_the_realm_signs_out_every_session_it_vouched_for(citizen, realms, use_case):
+    one = citizen()
+    one.sign_in("marseille")
+    assert one.session is not None
+    page = one.browser.open(f"{realms.citizens}/protocol/openid-connect/logout")
+    held = one.browser.send(page.form("logout-confirm"))
+    one.browser.open(use_case.logout(posted(held, "SAMLRequest")))
+
+    assert one.session is None
+    with pytest.raises(SamlRefusedError):
+        use_case.logout(posted(held, "SAMLRequest"))
