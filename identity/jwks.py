@@ -58,20 +58,20 @@ def fetch(url: str, *, ca_file: Path | None = None, timeout: float = TIMEOUT_SEC
     """
     ends_at = clock.monotonic() + timeout
     try:
-        with (
-            requests.Session() as session,
-            session.get(
+        with requests.Session() as session:
+            session.trust_env = False  # neither a proxy nor a password of the machine's
+            answer = session.get(
                 url,
                 timeout=timeout,
                 verify=str(ca_file) if ca_file else True,
                 allow_redirects=False,
                 stream=True,
                 headers={"Accept": "application/json", "Accept-Encoding": "identity"},
-            ) as response,
-        ):
-            if response.status_code != 200:
-                raise IdentityUnavailableError
-            return _bounded(response, ends_at)
+            )
+            with answer:
+                if answer.status_code != 200:
+                    raise IdentityUnavailableError
+                return _bounded(answer, ends_at)
     except (requests.RequestException, HTTPError, OSError) as error:
         raise IdentityUnavailableError from error
 
