@@ -5,7 +5,7 @@ vouches for six fields that are all equal. Everything weaker is proposed or look
 e-mail address is never evidence.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -39,6 +39,7 @@ class Rule(StrEnum):
     OTHER_SUBJECT = "other_subject"
     KEYS_DISAGREE = "keys_disagree"
     OTHER_PERSON = "other_person"
+    TAKEN_AWAY = "taken_away"
 
 
 class Act(StrEnum):
@@ -63,12 +64,21 @@ class LoginKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What one sign-in says of a person: the keys of one answer, its level, its civil status."""
+    """What one sign-in says of a person: the keys of one answer, its level, its civil status.
+
+    ``account`` is the realm's own account behind it, which ties the keys together.
+    """
 
     keys: tuple[LoginKey, ...]
+    account: str = field(repr=False)
     level: Level
     alias: str
     civil_status: CivilStatus | None = field(default=None, repr=False)
+
+    @property
+    def provider(self) -> LoginKey | None:
+        """Return the key of whoever signed the person in, None when it named no subject."""
+        return next((key for key in self.keys if key.alias == self.alias), None)
 
     @property
     def franceconnect(self) -> LoginKey | None:
@@ -109,20 +119,21 @@ class Decision:
 
 def claim_of(answer: SignedIn) -> Claim:
     """Return what an answer of the citizens' realm claims, in words of ours."""
-    alias = answer.value(names.IDP_ALIAS)
-    keys = [
-        LoginKey(issuer=answer.issuer, alias=names.REALM_SAML, subject=answer.name_id),
-        LoginKey(
-            issuer=answer.issuer, alias=names.REALM_TOKEN, subject=answer.value(names.KC_USER) or ""
-        ),
-    ]
-    subject = answer.value(names.FC_SUB) if names.is_franceconnect(alias) else None
-    if alias and subject:
-        keys.append(LoginKey(issuer=answer.issuer, alias=alias, subject=subject))
+    alias, account = answer.value(names.IDP_ALIAS) or LOCAL, answer.value(names.KC_USER) or ""
+    subject = answer.value(names.FC_SUB) if names.is_franceconnect(alias) else account
+    keys = {
+        names.REALM_SAML: answer.name_id,
+        names.REALM_TOKEN: account,
+        **({alias: subject} if subject else {}),
+    }
     return Claim(
-        keys=tuple(keys),
+        keys=tuple(
+            LoginKey(issuer=answer.issuer, alias=name, subject=value)
+            for name, value in keys.items()
+        ),
+        account=account,
         level=level_of(answer),
-        alias=alias or LOCAL,
+        alias=alias,
         civil_status=_civil_status(answer) if names.is_franceconnect(alias) else None,
     )
 
@@ -146,10 +157,12 @@ def decide(
     candidates: Sequence[Candidate],
     *,
     held: Mapping[UUID, frozenset[str]],
+    taken_away: Collection[LoginKey] = (),
 ) -> Decision:
     """Return what a sign-in leads to, by what is known of its keys and of people alike.
 
-    ``held`` are the aliases that each owner holds already.
+    ``held`` are the aliases that each owner holds already, ``taken_away`` the keys that somebody took
+    away from their citizen.
     """
     found = {owner.citizen_id for owner in owners}
     if len(found) > 1:
@@ -158,6 +171,8 @@ def decide(
         (citizen_id,) = found
         if _is_another_subject(claim, owners, held.get(citizen_id, frozenset())):
             return Decision(act=Act.REVIEW, rule=Rule.OTHER_SUBJECT, others=(citizen_id,))
+        if claim.provider in taken_away:
+            return Decision(act=Act.REVIEW, rule=Rule.TAKEN_AWAY, others=(citizen_id,))
         return Decision(act=Act.SIGN_IN, rule=Rule.KNOWN_SUBJECT, citizen_id=citizen_id)
     if not candidates or claim.civil_status is None or claim.franceconnect is None:
         return Decision(act=Act.CREATE, rule=Rule.NEW_PERSON)

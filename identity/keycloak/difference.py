@@ -56,7 +56,8 @@ def merged(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any
 def is_marked(attributes: Mapping[str, Any] | None, marks: Iterable[str]) -> bool:
     """Tell whether attributes carry the mark of one of the given installations."""
     value = (attributes or {}).get(MARK)
-    return (value[0] if isinstance(value, list) and value else value) in set(marks)
+    values = value if isinstance(value, list) else [value]
+    return len(values) == 1 and values[0] in set(marks)
 
 
 def _differences(wanted: Mapping[str, Any], found: Mapping[str, Any], above: str) -> Iterable[str]:

@@ -61,7 +61,9 @@ class StaffArrivals:
         key = LoginKey(
             issuer=arrival.answer.issuer, alias=names.STAFF_SAML, subject=arrival.answer.name_id
         )
-        claim = Claim(keys=(key,), level=Level.ACCOUNT_PROVED, alias=names.STAFF_SAML)
+        claim = Claim(
+            keys=(key,), account=key.subject, level=Level.ACCOUNT_PROVED, alias=names.STAFF_SAML
+        )
         logins.lock_claim(connection, self.keys, claim)
         known = logins.known_logins(connection, self.keys, claim)
         if known:
@@ -70,7 +72,12 @@ class StaffArrivals:
         sealing = Sealing(
             vault=self.vault, keys=self.keys, data_key=new_key(connection, self.vault, None)
         )
-        bond = Bond(citizen_id=None, level=Level.ACCOUNT_PROVED, method="first_login")
+        bond = Bond(
+            citizen_id=None,
+            level=Level.ACCOUNT_PROVED,
+            method="first_login",
+            account=key.subject,
+        )
         return logins.add_login(connection, sealing, key, bond)
 
     def _tell(self, connection: Connection, login: LoginRow) -> None:

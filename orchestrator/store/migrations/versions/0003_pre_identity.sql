@@ -15,6 +15,7 @@ CREATE TABLE login(
   citizen_id uuid,
   level smallint NOT NULL CHECK (level BETWEEN 0 AND 4),
   method text NOT NULL,
+  realm_account bytea NOT NULL,
   valid_from timestamptz NOT NULL DEFAULT parvis_now(),
   last_used_at timestamptz NOT NULL DEFAULT parvis_now(),
   valid_to timestamptz,
@@ -22,8 +23,10 @@ CREATE TABLE login(
 CREATE UNIQUE INDEX login_one_owner ON login(issuer, alias, subject_hash) WHERE valid_to IS NULL;
 CREATE UNIQUE INDEX login_one_franceconnect ON login(citizen_id, alias)
   WHERE valid_to IS NULL AND alias LIKE 'france%connect%';
+CREATE INDEX login_of_account ON login(realm_account) WHERE valid_to IS NULL;
 CREATE INDEX login_of_citizen ON login(citizen_id) WHERE citizen_id IS NOT NULL;
 COMMENT ON COLUMN login.subject_hash IS 'pii=reference; purpose=identity; retention=while the login lives, then as tombstone 12 months; eraser=row';
+COMMENT ON COLUMN login.realm_account IS 'pii=reference; purpose=identity; retention=while the login lives, then as tombstone 12 months; eraser=row';
 COMMENT ON COLUMN login.subject IS 'pii=reference; purpose=identity; retention=while the login lives; eraser=data key';
 
 -- Civil status as somebody vouched for it; a correction closes the old value.
