@@ -73,8 +73,9 @@ class Servers:
 
 
 def pytest_generate_tests(metafunc):
-    """Tests of the store run on both servers a city may have."""
+    """Tests of the store run on both servers a city may have; those that need Keycloak too, on one."""
     both = "integration" in metafunc.definition.path.parts
+    both = both and "keycloak" not in metafunc.fixturenames
     if both and "postgres_version" in metafunc.fixturenames:
         metafunc.parametrize("postgres_version", ["18", "15"])
 

@@ -105,12 +105,12 @@ class Realms:
     def staff(self):
         return f"{self.server.url}/realms/{self.ours.staff}"
 
-    def provisioning(self, **changes):
-        """What sets these realms up, with some of what is wanted changed."""
+    def provisioning(self, *, faces=("citizens", "staff"), **changes):
+        """What sets these realms up, or one of them, with some of what is wanted changed."""
         from identity.keycloak import Provisioning
 
         ours = replace(self.ours, **changes)
-        return Provisioning(ours, {ours.citizens: self.api, ours.staff: self.api})
+        return Provisioning(ours, {getattr(ours, face): self.api for face in faces})
 
     def client(self, client_id, realm=None):
         """A client as the server has it."""
@@ -143,7 +143,7 @@ def make_realms(keycloak, keycloak_api):
     """Set up two realms with new names by our own command; what is wanted can be changed."""
     from identity.keycloak import Installation
 
-    def make(**wanted):
+    def make(*, faces=("citizens", "staff"), **wanted):
         token = secrets.token_hex(4)
         values = {
             "public_url": f"http://127.0.0.1:8930/{token}",
@@ -152,7 +152,7 @@ def make_realms(keycloak, keycloak_api):
             "certificate": base64.b64encode(b"no certificate, nobody signs here").decode(),
         }
         made = Realms(server=keycloak, ours=Installation(**values | wanted), api=keycloak_api)
-        report = made.provisioning().apply()
+        report = made.provisioning(faces=faces).apply()
         assert report.stopped is None, report.stopped
         return made
 
