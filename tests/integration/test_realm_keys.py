@@ -178,7 +178,7 @@ def test_on_the_event_loop_callers_share_one_fetch_and_the_loop_goes_on(server):
         check=False,
     )
     assert [line for line in run.stdout.splitlines() if "identity." not in line] == [
-        "1 True",
+        "1",
         "{'IdentityUnavailableError'} True",
     ], run.stderr
     assert server.asked == ["/good", "/silence"]
