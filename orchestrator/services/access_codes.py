@@ -4,6 +4,7 @@ A code opens a pre-registration and nothing else. Whoever guesses meets limits p
 network and overall; unknown, used and expired codes give the same answer by the same statement.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
@@ -36,12 +37,21 @@ def shown(code: str) -> str:
 
 
 class Redemption(Enum):
-    """What became of a typed code; ``REFUSED`` is one answer for unknown, used and expired."""
+    """What became of a typed code; ``REFUSED`` is one answer for unknown, used and expired.
+
+    ``NOT_YET`` and ``ALREADY_THERE`` are for whoever is signed in and holds a good code, which stays
+    good: a worker has the run in hand, or the citizen has a place in that service already.
+    """
 
     REDEEMED = "redeemed"
     UNREADABLE = "unreadable"
     REFUSED = "refused"
     TOO_MANY_TRIES = "too_many_tries"
+    NOT_YET = "not_yet"
+    ALREADY_THERE = "already_there"
+
+
+UseUp = Callable[[bytes], Redemption]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +72,12 @@ class AccessCodes:
     keys: HubKeys
     limits: GuessLimits = GuessLimits()
 
-    def redeem(self, typed: str, *, session: str, network: str) -> Redemption:
+    def redeem(
+        self, typed: str, *, session: str, network: str, use_up: UseUp | None = None
+    ) -> Redemption:
         """Use a code up and tell its run; only wrong codes count as tries.
+
+        ``use_up`` does it for somebody who is signed in, by the code's digest.
 
         The try is counted before the look-up and given back when the code is right, so that
         guesses in parallel cannot slip past the limits.
@@ -74,10 +88,13 @@ class AccessCodes:
         limits = self._limits(session, network)
         if self.attempts.take(limits):
             return Redemption.TOO_MANY_TRIES
-        if not self.rows.redeem(digest_of(self.keys, code)):
-            return Redemption.REFUSED
-        self.attempts.give_back(limits)
-        return Redemption.REDEEMED
+        outcome = (use_up or self._use_up)(digest_of(self.keys, code))
+        if outcome is not Redemption.REFUSED:
+            self.attempts.give_back(limits)
+        return outcome
+
+    def _use_up(self, digest: bytes) -> Redemption:
+        return Redemption.REDEEMED if self.rows.redeem(digest) else Redemption.REFUSED
 
     def issued_for(self, source: str, subject: str) -> tuple[str, IssuedCode] | None:
         """Return the code of a pre-registration as shown, with its dates and library."""

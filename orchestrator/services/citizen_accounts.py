@@ -1,0 +1,122 @@
+"""A citizen's own things, whoever asks for them: our pages with a session, an application with a token."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+from orchestrator.services.access_codes import AccessCodes, Redemption
+from orchestrator.services.ports.citizen_space import (
+    CitizenSpaceRows,
+    ConsentLine,
+    PreregistrationLine,
+    SignedInCodes,
+    Unlinking,
+)
+from orchestrator.services.ports.portal import PortalSpace, TokenCitizen
+from orchestrator.services.ports.sign_in import Session
+from schemas import clock
+from schemas.errors import NotFoundError
+
+RECENT: Final = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Space:
+    """Everything "Mon espace" shows."""
+
+    own: PortalSpace
+    preregistrations: Sequence[PreregistrationLine]
+    consents: Sequence[ConsentLine]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CitizenAccounts:
+    """Use cases of a signed-in citizen; ``poke`` tells the waker that a run was woken."""
+
+    rows: CitizenSpaceRows
+    codes: SignedInCodes
+    access_codes: AccessCodes
+    poke: Callable[[], None]
+    now: Callable[[], datetime] = clock.utcnow
+
+    def of(self, session: Session) -> Space:
+        """Return everything that is the citizen's."""
+        citizen_id = _citizen(session)
+        return Space(
+            own=self.rows.space(citizen_id, level=session.level),
+            preregistrations=self.rows.preregistrations(citizen_id),
+            consents=self.rows.consents(citizen_id),
+        )
+
+    def redeem(self, citizen_id: UUID, code: str, *, who: str, network: str) -> Redemption:
+        """Use an access code up for a citizen; ``who`` is what wrong tries are counted by."""
+        use_up = partial(self._use_up, citizen_id)
+        outcome = self.access_codes.redeem(code, session=who, network=network, use_up=use_up)
+        if outcome is Redemption.REDEEMED:
+            self.poke()
+        return outcome
+
+    def has_just_proved(self, session: Session) -> bool:
+        """Tell whether the person proved who they are within five minutes."""
+        return session.proved_at is not None and self.now() - session.proved_at <= RECENT
+
+    def unlink(self, session: Session, login_id: UUID) -> None:
+        """Take a login away; the session that asks for it stays.
+
+        Raises:
+            NotFoundError: it is not the citizen's.
+            ConflictError: it is the last one, or the one that proved this.
+        """
+        unlinking = Unlinking(
+            citizen_id=_citizen(session),
+            login_id=login_id,
+            session_id=session.id,
+            proved_by=session.idp_alias,
+        )
+        self.rows.unlink(unlinking)
+
+    def close_account(self, session: Session, account_id: UUID) -> None:
+        """Close the citizen's place in a service; NotFoundError when it is not theirs."""
+        self.rows.close_account(_citizen(session), account_id)
+
+    def _use_up(self, citizen_id: UUID, digest: bytes) -> Redemption:
+        return self.codes.redeem(digest, citizen_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenSpace:
+    """The same for an application's calls: what ``ports.portal.Citizens`` asks, but finding who it is."""
+
+    accounts: CitizenAccounts
+
+    def space(self, citizen: TokenCitizen) -> PortalSpace:
+        """Return what is the citizen's."""
+        return self.accounts.rows.space(citizen.citizen_id, level=citizen.level)
+
+    def redeem(self, citizen: TokenCitizen, code: str, *, network: str) -> Redemption:
+        """Use an access code up for the citizen."""
+        who = f"login {citizen.login_id}"
+        return self.accounts.redeem(citizen.citizen_id, code, who=who, network=network)
+
+    def close_account(self, citizen: TokenCitizen, account_id: UUID) -> None:
+        """Close an account of the citizen."""
+        self.accounts.rows.close_account(citizen.citizen_id, account_id)
+
+    def unlink(self, citizen: TokenCitizen, login_id: UUID) -> None:
+        """Take a login away."""
+        unlinking = Unlinking(
+            citizen_id=citizen.citizen_id,
+            login_id=login_id,
+            session_id=None,
+            proved_by=citizen.idp_alias,
+        )
+        self.accounts.rows.unlink(unlinking)
+
+
+def _citizen(session: Session) -> UUID:
+    if session.citizen_id is None:
+        raise NotFoundError
+    return session.citizen_id
