@@ -4,23 +4,25 @@ from dataclasses import dataclass
 from typing import Final
 
 from identity.linking import LoginKey
-from identity.names import REALM_TOKEN, is_franceconnect
+from identity.names import REALM_SAML, REALM_TOKEN
 from orchestrator.services.ports.portal import TokenCitizen
 from orchestrator.store.connections import Database
 from orchestrator.store.logins import subject_hash
 from schemas.keys import HubKeys
 from schemas.logins import Level
 
-# a provider's own link, when the token names one, is what vouches for it
+# what vouches for a token is the live link of the provider it came through; without its name, any of the
+# same account of the realm
 _FIND: Final = """
-SELECT l.id, l.citizen_id, l.level, p.level AS link_level
+SELECT l.id, l.citizen_id, max(p.level) AS level
   FROM login l
   JOIN citizen c ON c.id = l.citizen_id AND c.state = 'active' AND c.merged_into IS NULL
-  LEFT JOIN login p ON p.citizen_id = l.citizen_id AND p.issuer = l.issuer AND p.alias = %(provider)s
-       AND p.valid_to IS NULL
+  JOIN login p ON p.citizen_id = l.citizen_id AND p.realm_account = l.realm_account
+       AND p.valid_to IS NULL AND p.alias <> ALL(%(no_method)s)
+       AND (%(provider)s::text IS NULL OR p.alias = %(provider)s)
  WHERE l.issuer = %(issuer)s AND l.alias = %(alias)s AND l.subject_hash = %(hash)s
    AND l.valid_to IS NULL
- ORDER BY p.level LIMIT 1"""
+ GROUP BY l.id, l.citizen_id"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,24 +35,23 @@ class TokenLogins:
     def find(self, issuer: str, subject: str, *, provider: str | None) -> TokenCitizen | None:
         """Return the citizen of a subject, with what the link behind the token is worth.
 
-        None when nobody signs in so, or when the token came through a FranceConnect that was taken
-        away from the citizen since.
+        None when nobody signs in so, or when the way the person came was taken away since.
         """
         key = LoginKey(issuer=issuer, alias=REALM_TOKEN, subject=subject)
         values = {
             "issuer": issuer,
             "alias": REALM_TOKEN,
             "hash": subject_hash(self.keys, key),
-            "provider": provider if is_franceconnect(provider) else None,
+            "no_method": [REALM_SAML, REALM_TOKEN],
+            "provider": provider,
         }
         row = self.database.one(_FIND, values)
-        if row is None or (values["provider"] is not None and row["link_level"] is None):
+        if row is None:
             return None
-        level = row["level"] if row["link_level"] is None else row["link_level"]
         return TokenCitizen(
             login_id=row["id"],
             citizen_id=row["citizen_id"],
-            level=Level(level),
+            level=Level(row["level"]),
             idp_alias=provider,
             proved_at=None,
         )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from identity.linking import LoginKey
+from identity.linking import LOCAL, LoginKey
 from identity.names import REALM_SAML, REALM_TOKEN
 from orchestrator.store.logins import Bond, Sealing, add_login
 from orchestrator.store.person_keys import new_key
@@ -22,27 +22,39 @@ def logins(database, hub_keys):
 
 @pytest.fixture
 def person(database, vault, hub_keys):
-    """Make a citizen with logins: (alias, subject, level) each; the citizen's id."""
+    """Make a citizen with an account of the realm's and the ways into it: (alias, level) each."""
 
-    def make(*held, state="active"):
-        citizen_id = ids.uuid7()
+    def make(*ways, state="active", account=SUBJECT, citizen_id=None):
+        new = citizen_id is None
+        citizen_id = citizen_id or ids.uuid7()
         with database.transaction() as connection:
-            connection.execute(
-                "INSERT INTO citizen(id, state) VALUES (%s, %s)", (citizen_id, state)
-            )
+            if new:
+                connection.execute(
+                    "INSERT INTO citizen(id, state) VALUES (%s, %s)", (citizen_id, state)
+                )
             data_key = new_key(connection, vault, citizen_id)
             sealing = Sealing(vault=vault, keys=hub_keys, data_key=data_key)
-            for alias, subject, level in held:
+            for alias, level in ((REALM_SAML, 0), (REALM_TOKEN, 0), *ways):
+                subject = account if alias == REALM_TOKEN else f"{account} {alias}"
                 key = LoginKey(issuer=ISSUER, alias=alias, subject=subject)
-                bond = Bond(citizen_id=citizen_id, level=Level(level), method="first_login")
+                bond = Bond(
+                    citizen_id=citizen_id, level=Level(level), method="first_login", account=account
+                )
                 add_login(connection, sealing, key, bond)
         return citizen_id
 
     return make
 
 
+def close(database, alias):
+    database.run(
+        "UPDATE login SET valid_to = parvis_now(), closed_reason = 'unlinked' WHERE alias = %s",
+        (alias,),
+    )
+
+
 def test_a_subject_is_found_by_the_realms_own_login(logins, person):
-    citizen_id = person((REALM_TOKEN, SUBJECT, 1))
+    citizen_id = person((LOCAL, 1))
     found = logins.find(ISSUER, SUBJECT, provider=None)
     assert (found.citizen_id, found.level, found.proved_at) == (citizen_id, Level(1), None)
 
@@ -52,49 +64,61 @@ def test_a_subject_is_found_by_the_realms_own_login(logins, person):
     [(ISSUER, SUBJECT.upper()), (ISSUER + "-staff", SUBJECT), (ISSUER, "x"), (ISSUER, "")],
 )
 def test_another_subject_or_realm_is_nobody(logins, person, issuer, subject):
-    person((REALM_TOKEN, SUBJECT, 1))
+    person((LOCAL, 1))
     assert logins.find(issuer, subject, provider=None) is None
 
 
 def test_a_name_of_signing_in_is_no_subject_of_tokens(logins, person):
-    person((REALM_SAML, SUBJECT, 1), (FRANCECONNECT, SUBJECT, 2))
-    assert logins.find(ISSUER, SUBJECT, provider=None) is None
+    person((LOCAL, 1), (FRANCECONNECT, 2))
+    for alias in (REALM_SAML, LOCAL, FRANCECONNECT):
+        assert logins.find(ISSUER, f"{SUBJECT} {alias}", provider=None) is None
 
 
-def test_the_level_is_that_of_the_providers_own_link(logins, person):
+def test_the_level_is_that_of_the_link_the_person_came_through(logins, person):
     plus = "france-connect-plus"
-    person((REALM_TOKEN, SUBJECT, 1), (FRANCECONNECT, "a", 2), (plus, "b", 3))
-    levels = [
-        logins.find(ISSUER, SUBJECT, provider=provider).level
-        for provider in (None, "google", FRANCECONNECT, plus)
-    ]
-    assert levels == [1, 1, 2, 3]
+    person((LOCAL, 1), (FRANCECONNECT, 2), (plus, 3))
+    levels = {
+        provider: logins.find(ISSUER, SUBJECT, provider=provider).level
+        for provider in (LOCAL, FRANCECONNECT, plus)
+    }
+    assert levels == {LOCAL: 1, FRANCECONNECT: 2, plus: 3}
+
+
+def test_a_provider_that_is_no_link_of_the_citizen_opens_nothing(logins, person):
+    person((LOCAL, 1))
+    assert logins.find(ISSUER, SUBJECT, provider="google") is None
+
+
+def test_a_link_of_another_account_of_the_realm_vouches_for_nothing(logins, person):
+    citizen_id = person((LOCAL, 1))
+    person((FRANCECONNECT, 2), account="another-account", citizen_id=citizen_id)
+    assert logins.find(ISSUER, SUBJECT, provider=FRANCECONNECT) is None
+    assert logins.find(ISSUER, "another-account", provider=FRANCECONNECT).citizen_id == citizen_id
 
 
 def test_a_token_through_a_link_that_was_taken_away_opens_nothing(logins, person, database):
-    person((REALM_TOKEN, SUBJECT, 2), (FRANCECONNECT, "a", 2))
+    person((LOCAL, 1), (FRANCECONNECT, 2))
     assert logins.find(ISSUER, SUBJECT, provider=FRANCECONNECT)
-    database.run(
-        "UPDATE login SET valid_to = parvis_now(), closed_reason = 'unlinked' WHERE alias = %s",
-        (FRANCECONNECT,),
-    )
+    close(database, FRANCECONNECT)
     assert logins.find(ISSUER, SUBJECT, provider=FRANCECONNECT) is None
     assert logins.find(ISSUER, SUBJECT, provider=None)
+    close(database, LOCAL)
+    assert logins.find(ISSUER, SUBJECT, provider=None) is None
 
 
 def test_a_closed_login_is_nobodys(logins, person, database):
-    person((REALM_TOKEN, SUBJECT, 1))
-    database.run("UPDATE login SET valid_to = parvis_now(), closed_reason = 'closed'")
+    person((LOCAL, 1))
+    close(database, REALM_TOKEN)
     assert logins.find(ISSUER, SUBJECT, provider=None) is None
 
 
 @pytest.mark.parametrize("state", ["announced", "closed", "erased"])
 def test_a_citizen_who_is_not_there_is_nobody(logins, person, state):
-    person((REALM_TOKEN, SUBJECT, 1), state=state)
+    person((LOCAL, 1), state=state)
     assert logins.find(ISSUER, SUBJECT, provider=None) is None
 
 
 def test_a_citizen_who_was_merged_into_another_is_nobody(logins, person, database):
-    merged, survivor = person((REALM_TOKEN, SUBJECT, 1)), person()
+    merged, survivor = person((LOCAL, 1)), person(account="another-account")
     database.run("UPDATE citizen SET merged_into = %s WHERE id = %s", (survivor, merged))
     assert logins.find(ISSUER, SUBJECT, provider=None) is None
