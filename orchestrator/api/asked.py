@@ -9,7 +9,7 @@ from orchestrator.api.bodies import read_body
 from orchestrator.api.calls import Call
 from orchestrator.api.media_types import check_media_type
 from schemas.errors import InvalidPayloadError
-from schemas.fields import Slug, Text
+from schemas.fields import Text
 from schemas.pii import pii
 from schemas.strict import Strict
 from schemas.strict_json import Tokens, pointer, read_json
@@ -28,24 +28,6 @@ class RedeemSchema(Strict):
             "description": "Le code d'accès, tirets et espaces permis : `ABCDE-FGHJK`.",
             **pii("secret"),
         },
-    )
-
-
-class CardSchema(Strict):
-    """The card of a service the person already belongs to, with its secret."""
-
-    service = Slug(
-        required=True, metadata={"description": "Le service, comme `GET /v1/services` le nomme."}
-    )
-    card = Text(
-        required=True,
-        at_most=40,
-        metadata={"description": "Le numéro de la carte.", **pii("reference")},
-    )
-    pin = Text(
-        required=True,
-        at_most=64,
-        metadata={"description": "Le code secret de la carte.", **pii("secret")},
     )
 
 

@@ -104,6 +104,13 @@ _SENTENCES: Final = (
         '"Idempotency-Key" is a text of 1 to 128 visible characters, in quotes.',
     ),
     (r"Ce code n'ouvre rien .*", "This code opens nothing: it is unknown, used up or expired."),
+    (
+        r"Ce code est bon, .*",
+        "This code is good, its pre-registration is under way: try again in a moment.",
+    ),
+    (r"La personne a déjà sa place .*", "The person already has a place in that service."),
+    (r"C'est votre seule façon .*", "This is the only way to sign in: add another one first."),
+    (r"Confirmez d'abord votre identité .*", "First prove who you are by the login you keep."),
     (r"Un code d'accès a .*", "An access code has 10 characters, as in ABCDE-FGHJK."),
     (r"Le mode binaire .*", "Binary mode is not accepted: send the event in structured mode."),
 )

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from apispec import APISpec
 
-from orchestrator.api.asked import JSON, CardSchema, RedeemSchema
+from orchestrator.api.asked import JSON, RedeemSchema
 from orchestrator.api.portal_answers import (
     AccountsSchema,
     LoginsSchema,
@@ -65,7 +65,6 @@ _EXAMPLES: Final[Mapping[str, Any]] = {
     "Service": _SERVICE,
     "Services": {"services": [_SERVICE]},
     "Redeemed": {"status": "redeemed"},
-    "Linked": {"status": "linked", "service": "lib_centre"},
 }
 _REFUSALS: Final = {
     "401": "not-authenticated",
@@ -164,12 +163,6 @@ def _paths() -> dict[str, dict[str, Any]]:
         "/v1/me": {"get": _read("Savoir où en est la personne", "getMe", "Me")},
         "/v1/me/accounts": {
             "get": _read("Lire les services où la personne a sa place", "getAccounts", "Accounts"),
-            "post": _write(
-                "Relier une carte que la personne a déjà",
-                "linkAccount",
-                CardSchema(),
-                _CARD_EXAMPLE,
-            ),
         },
         "/v1/me/accounts/{id}": {
             "delete": _delete("Quitter un service", "closeAccount", _OF_DELETIONS)
@@ -189,12 +182,6 @@ def _paths() -> dict[str, dict[str, Any]]:
 
 
 _CODE_EXAMPLE: Final = ({"code": "ABCDE-FGHJK"}, "200", "Redeemed", "Le code a servi.")
-_CARD_EXAMPLE: Final = (
-    {"service": "lib_centre", "card": "29111000000017", "pin": "493827"},
-    "201",
-    "Linked",
-    "La carte est reliée.",
-)
 
 
 def _own(summary: str, operation_id: str, answer: str) -> dict[str, Any]:

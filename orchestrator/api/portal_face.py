@@ -15,7 +15,7 @@ from uuid import UUID
 import structlog
 
 from orchestrator.api import portal_told
-from orchestrator.api.asked import JSON, MOST_BYTES, CardSchema, RedeemSchema, read_asked
+from orchestrator.api.asked import JSON, MOST_BYTES, RedeemSchema, read_asked
 from orchestrator.api.bodies import read_body
 from orchestrator.api.calls import Call, replied
 from orchestrator.api.problems import language_of, problem_reply
@@ -43,7 +43,7 @@ _ADDRESS: Final = re.compile(
     r"(?P<family>/v1/services|/v1/me/accounts|/v1/me/logins)/(?P<id>[^/]{1,100})"
 )
 _UUID: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
-_REDEEM, _CARD = RedeemSchema(), CardSchema()
+_REDEEM: Final = RedeemSchema()
 _log = structlog.get_logger(__name__)
 
 Answer = Callable[[Call], Reply]
@@ -66,7 +66,7 @@ class PortalFace:
             "/v1/services": {"GET": self._get_services},
             "/v1/services/{id}": {"GET": self._get_service},
             "/v1/me": {"GET": self._get_me},
-            "/v1/me/accounts": {"GET": self._get_accounts, "POST": self._post_account},
+            "/v1/me/accounts": {"GET": self._get_accounts},
             "/v1/me/accounts/{id}": {"DELETE": self._delete_account},
             "/v1/me/logins": {"GET": self._get_logins},
             "/v1/me/logins/{id}": {"DELETE": self._delete_login},
@@ -128,17 +128,6 @@ class PortalFace:
     def _redeemed(self, citizen: TokenCitizen, asked: Mapping[str, Any]) -> KeptAnswer:
         self.citizens.redeem(citizen, asked["code"])
         return KeptAnswer(status=200, answer={"status": "redeemed"})
-
-    def _post_account(self, call: Call) -> Reply:
-        citizen = self._citizen(call, ME_WRITE)
-        asked = read_asked(call, _CARD)
-        return self._written(call, citizen, asked, lambda: self._linked(citizen, asked))
-
-    def _linked(self, citizen: TokenCitizen, asked: Mapping[str, Any]) -> KeptAnswer:
-        self.citizens.link_card(
-            citizen, service_id=asked["service"], card=asked["card"], pin=asked["pin"]
-        )
-        return KeptAnswer(status=201, answer={"status": "linked", "service": asked["service"]})
 
     def _delete_account(self, call: Call) -> Reply:
         citizen = self._citizen(call, ME_WRITE)

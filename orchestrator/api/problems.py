@@ -25,7 +25,7 @@ from schemas.errors import (
 
 MEDIA_TYPE: Final = "application/problem+json"
 _LANGUAGES: Final = ("fr", "en")
-_DETAILED: Final = frozenset({"malformed", "too-large", "unsupported-media-type"})
+_DETAILED: Final = frozenset({"malformed", "too-large", "unsupported-media-type", "conflict"})
 _MOST_ERRORS: Final = 50
 
 

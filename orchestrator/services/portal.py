@@ -14,9 +14,16 @@ from identity.linking import session_level
 from identity.tokens import level_proved
 from orchestrator.services.access_codes import LOCKED_FOR, Redemption
 from orchestrator.services.api_access import Caller
-from orchestrator.services.ports.portal import Citizens, PortalSpace, TokenCitizen
+from orchestrator.services.ports.portal import (
+    Citizens,
+    CitizensOfTokens,
+    PortalSpace,
+    TokenCitizen,
+)
 from schemas import clock
 from schemas.errors import (
+    AccessRefusedError,
+    ConflictError,
     InvalidPayloadError,
     LoginFirstError,
     RateLimitedError,
@@ -28,10 +35,22 @@ _OPENS_NOTHING: Final = "Ce code n'ouvre rien : il est inconnu, déjà utilisé 
 _UNREADABLE: Final = "Un code d'accès a 10 caractères, par exemple ABCDE-FGHJK."
 
 
+_NOT_YET: Final = "Ce code est bon, la préinscription est en cours : recommencez dans un instant."
+_ALREADY_THERE: Final = "La personne a déjà sa place dans ce service."
+_NO_WAY: Final = "way_unknown"
+
+
+class CodeNotYetError(ConflictError):
+    """The code is good and its run is in hand."""
+
+    retry_after = 5
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CitizenPortal:
     """What an application may do for the citizen of a token."""
 
+    tokens: CitizensOfTokens
     citizens: Citizens
     now: Callable[[], datetime] = clock.utcnow
 
@@ -44,7 +63,7 @@ class CitizenPortal:
         claims = caller.claims
         if claims.subject is None:
             raise LoginFirstError("unknown_citizen")
-        found = self.citizens.find(claims.issuer, claims.subject, provider=claims.idp_alias)
+        found = self.tokens.find(claims.issuer, claims.subject, provider=claims.idp_alias)
         if found is None:
             raise LoginFirstError("unknown_citizen")
         level = session_level(level_proved(claims), found.level)
@@ -63,6 +82,7 @@ class CitizenPortal:
         Raises:
             InvalidPayloadError: no code can look so, or this one opens nothing.
             RateLimitedError: too many wrong ones.
+            ConflictError: a good code, which stays good: not now, or not for this citizen.
         """
         network = f"login {citizen.login_id}"
         match self.citizens.redeem(citizen, code, network=network):
@@ -72,10 +92,10 @@ class CitizenPortal:
                 raise InvalidPayloadError((("#/code", _OPENS_NOTHING),))
             case Redemption.TOO_MANY_TRIES:
                 raise RateLimitedError(int(LOCKED_FOR.total_seconds()))
-
-    def link_card(self, citizen: TokenCitizen, *, service_id: str, card: str, pin: str) -> None:
-        """Join the citizen to the account of a card they hold."""
-        self.citizens.link_card(citizen, service_id=service_id, card=card, pin=pin)
+            case Redemption.NOT_YET:
+                raise CodeNotYetError(_NOT_YET)
+            case Redemption.ALREADY_THERE:
+                raise ConflictError(_ALREADY_THERE)
 
     def close_account(self, citizen: TokenCitizen, account_id: UUID) -> None:
         """Close an account of the citizen, who proved who they are within five minutes."""
@@ -85,6 +105,8 @@ class CitizenPortal:
     def unlink(self, citizen: TokenCitizen, login_id: UUID) -> None:
         """Take a login of the citizen away, who proved who they are within five minutes."""
         self._check_recent(citizen)
+        if citizen.idp_alias is None:  # it could be the very login that proved this
+            raise AccessRefusedError(_NO_WAY)
         self.citizens.unlink(citizen, login_id)
 
     def _check_recent(self, citizen: TokenCitizen) -> None:

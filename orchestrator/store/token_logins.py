@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from identity.linking import LoginKey
+from identity.linking import LOCAL, LoginKey
 from identity.names import REALM_SAML, REALM_TOKEN
 from orchestrator.services.ports.portal import TokenCitizen
 from orchestrator.store.connections import Database
@@ -14,7 +14,8 @@ from schemas.logins import Level
 # what vouches for a token is the live link of the provider it came through; without its name, any of the
 # same account of the realm
 _FIND: Final = """
-SELECT l.id, l.citizen_id, max(p.level) AS level
+SELECT l.id, l.citizen_id, max(p.level) AS level,
+       CASE WHEN bool_or(p.alias = %(local)s) THEN %(local)s WHEN count(*) = 1 THEN min(p.alias) END AS way
   FROM login l
   JOIN citizen c ON c.id = l.citizen_id AND c.state = 'active' AND c.merged_into IS NULL
   JOIN login p ON p.citizen_id = l.citizen_id AND p.realm_account = l.realm_account
@@ -44,6 +45,7 @@ class TokenLogins:
             "hash": subject_hash(self.keys, key),
             "no_method": [REALM_SAML, REALM_TOKEN],
             "provider": provider,
+            "local": LOCAL,
         }
         row = self.database.one(_FIND, values)
         if row is None:
@@ -52,6 +54,6 @@ class TokenLogins:
             login_id=row["id"],
             citizen_id=row["citizen_id"],
             level=Level(row["level"]),
-            idp_alias=provider,
+            idp_alias=provider or row["way"],
             proved_at=None,
         )

@@ -77,10 +77,11 @@ class Citizens:
     def __init__(self):
         self.known = {(ISSUER, SUBJECT): CITIZEN}
         self.done, self.outcome, self.raising = [], Redemption.REDEEMED, None
+        self.way = "realm"
 
     def find(self, issuer, subject, *, provider):
         found = self.known.get((issuer, subject))
-        return found and replace(found, idp_alias=provider)
+        return found and replace(found, idp_alias=provider or self.way)
 
     def space(self, citizen):
         account = PortalAccount(
@@ -107,9 +108,6 @@ class Citizens:
     def redeem(self, citizen, code, *, network):
         self._did(citizen, "redeem", code, network)
         return self.outcome
-
-    def link_card(self, citizen, *, service_id, card, pin):
-        self._did(citizen, "link_card", service_id, card, pin)
 
     def close_account(self, citizen, account_id):
         if account_id != ACCOUNT:
@@ -197,7 +195,7 @@ class PortalHub:
         )
         portal_face = PortalFace(
             access=access,
-            citizens=CitizenPortal(citizens=self.citizens),
+            citizens=CitizenPortal(tokens=self.citizens, citizens=self.citizens),
             services=OfferedServices(offer=Offer),
             idempotency=Idempotency(rows=self.kept, digest_key=b"i" * 32),
             limits=limits,

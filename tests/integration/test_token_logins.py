@@ -84,6 +84,17 @@ def test_the_level_is_that_of_the_link_the_person_came_through(logins, person):
     assert levels == {LOCAL: 1, FRANCECONNECT: 2, plus: 3}
 
 
+def test_without_a_word_of_the_way_it_is_the_realms_own_or_the_only_one(logins, person):
+    person((LOCAL, 1), (FRANCECONNECT, 2))
+    person((FRANCECONNECT, 2), account="one-way")
+    person((FRANCECONNECT, 2), ("google", 1), account="two-ways")
+    ways = [
+        logins.find(ISSUER, account, provider=None).idp_alias
+        for account in (SUBJECT, "one-way", "two-ways")
+    ]
+    assert ways == [LOCAL, FRANCECONNECT, None]
+
+
 def test_a_provider_that_is_no_link_of_the_citizen_opens_nothing(logins, person):
     person((LOCAL, 1))
     assert logins.find(ISSUER, SUBJECT, provider="google") is None

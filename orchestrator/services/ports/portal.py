@@ -15,7 +15,7 @@ class TokenCitizen:
     """The citizen behind a token, for one call.
 
     ``level`` is the lesser of what the sign-in proved and what the login is worth; ``proved_at`` is
-    when the person last proved who they are, by the provider ``idp_alias``.
+    when the person last proved who they are, by the provider ``idp_alias`` (None: nobody can tell).
     """
 
     login_id: UUID
@@ -61,8 +61,8 @@ class PortalSpace:
     logins: Sequence[PortalLogin]
 
 
-class Citizens(Protocol):
-    """The use cases of a signed-in citizen, reached by a token instead of a session's cookie."""
+class CitizensOfTokens(Protocol):
+    """Who is behind a token."""
 
     def find(self, issuer: str, subject: str, *, provider: str | None) -> TokenCitizen | None:
         """Return the citizen of a realm's subject as the link knows them, or None.
@@ -70,14 +70,15 @@ class Citizens(Protocol):
         ``provider`` is who signed the person in for the realm; a link taken away opens nothing.
         """
 
+
+class Citizens(Protocol):
+    """The use cases of a signed-in citizen, reached by a token instead of a session's cookie."""
+
     def space(self, citizen: TokenCitizen) -> PortalSpace:
         """Return what is the citizen's."""
 
     def redeem(self, citizen: TokenCitizen, code: str, *, network: str) -> Redemption:
         """Use an access code up for the citizen."""
-
-    def link_card(self, citizen: TokenCitizen, *, service_id: str, card: str, pin: str) -> None:
-        """Join the citizen to the account of a card."""
 
     def close_account(self, citizen: TokenCitizen, account_id: UUID) -> None:
         """Close an account of the citizen; NotFoundError when it is not theirs."""

@@ -13,7 +13,13 @@ SOURCES = (
     *sorted((ROOT / "events").glob("*.py")),
     Path(media_types.__file__),
     Path(media_types.__file__).with_name("bodies.py"),
-    Path(media_types.__file__).parents[1] / "services" / "intake.py",
+    *(
+        Path(media_types.__file__).parents[1] / place
+        for place in (
+            *("services/intake.py", "services/portal.py", "services/idempotency.py"),
+            "store/citizen_space.py",
+        )
+    ),
 )
 
 

@@ -246,7 +246,7 @@ def test_a_client_that_only_reads_for_citizens_cannot_act_for_them(hub):
     assert hub.get("/v1/me").status == 200
     for send in (
         lambda: hub.post("/v1/access-codes/redeem", {"code": "ABCDE-FGHJK"}),
-        lambda: hub.post("/v1/me/accounts", {"service": "lib_centre", "card": "1", "pin": "1"}),
+        lambda: hub.delete(f"/v1/me/accounts/{CITIZEN.citizen_id}"),
         lambda: hub.delete(f"/v1/me/logins/{CITIZEN.login_id}"),
     ):
         assert send().status == 403

@@ -7,9 +7,8 @@ from schemas.errors import ConflictError
 from tests.fakes.portal import ACCOUNT, LOGIN, PortalHub, ago, citizen_token
 from tests.fakes.tokens import ISSUER, LEFT_OUT
 
-REDEEM, ACCOUNTS = "/v1/access-codes/redeem", "/v1/me/accounts"
+REDEEM = "/v1/access-codes/redeem"
 CODE = {"code": "ABCDE-FGHJK"}
-CARD = {"service": "lib_centre", "card": "29111000000017", "pin": "493827"}
 DELETIONS = [f"/v1/me/accounts/{ACCOUNT}", f"/v1/me/logins/{LOGIN}"]
 
 
@@ -48,19 +47,14 @@ def test_too_many_wrong_codes_are_told_to_wait(hub):
     assert (answer.status, answer.slug, answer["Retry-After"]) == (429, "rate-limited", "3600")
 
 
-# --- cards ----------------------------------------------------------------------------------------
-
-
-def test_a_card_is_linked_to_the_citizen_of_the_token(hub):
-    answer = hub.post(ACCOUNTS, CARD)
-    assert (answer.status, answer.json) == (201, {"status": "linked", "service": "lib_centre"})
-    ((_, *what),) = hub.citizens.done
-    assert what == ["link_card", "lib_centre", "29111000000017", "493827"]
-
-
-def test_a_refusal_of_the_use_case_is_the_answer(hub):
-    hub.citizens.raising = ConflictError()
-    assert hub.post(ACCOUNTS, CARD).slug == "conflict"
+@pytest.mark.parametrize("outcome", [Redemption.NOT_YET, Redemption.ALREADY_THERE])
+def test_a_good_code_that_does_nothing_now_is_a_conflict_that_says_why(hub, outcome):
+    hub.citizens.outcome = outcome
+    answer = hub.post(REDEEM, CODE)
+    assert (answer.status, answer.slug) == (409, "conflict")
+    assert ("Retry-After" in dict(answer.headers)) is (outcome is Redemption.NOT_YET)
+    english = hub.post(REDEEM, CODE, headers={"Accept-Language": "en"}).json["detail"]
+    assert english not in (answer.json["detail"], "This value is not accepted.")
 
 
 # --- bodies ---------------------------------------------------------------------------------------
@@ -94,12 +88,6 @@ def test_a_body_that_is_not_what_the_document_says_is_a_problem(hub, body, statu
     answer = hub.send("POST", REDEEM, body=body, headers={"Content-Type": "application/json"})
     assert (answer.status, answer.slug) == (status, slug)
     assert hub.citizens.done == []
-
-
-@pytest.mark.parametrize("member", CARD)
-def test_every_member_of_a_card_is_needed(hub, member):
-    body = {name: value for name, value in CARD.items() if name != member}
-    assert hub.post(ACCOUNTS, body).pointers == [f"#/{member}"]
 
 
 @pytest.mark.parametrize("media_type", ["", "text/plain", "application/x-www-form-urlencoded"])
@@ -201,6 +189,19 @@ def test_without_a_recent_sign_in_the_answer_says_what_is_needed(hub, path, auth
     assert answer["WWW-Authenticate"] == challenge
     assert "cinq minutes" in answer.json["detail"]
     assert hub.citizens.done == []
+
+
+def test_a_login_is_not_taken_away_while_nobody_can_tell_which_one_proved_it(hub):
+    hub.citizens.way = None
+    answer = hub.delete(DELETIONS[1])
+    assert (answer.status, answer.slug) == (403, "not-permitted")
+    assert hub.delete(DELETIONS[0]).status == 204
+
+
+def test_a_refusal_of_the_use_case_is_told_with_its_words(hub):
+    hub.citizens.raising = ConflictError("C'est votre seule façon de vous connecter : …")
+    answer = hub.delete(DELETIONS[1])
+    assert (answer.slug, answer.json["detail"][:10]) == ("conflict", "C'est votr")
 
 
 @pytest.mark.parametrize("family", ["accounts", "logins"])
