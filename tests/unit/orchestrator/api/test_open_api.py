@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from orchestrator.api import ApiServices
+from orchestrator.api import ApiServices, openapi
 from orchestrator.api.application import ApiLayer
 from orchestrator.api.problem_texts import PROBLEMS
 from orchestrator.services.readiness import Readiness
@@ -144,6 +144,14 @@ def test_the_openapi_document_names_every_signed_address_with_its_methods(hub):
         assert {method.upper() for method in paths[path]} == set(methods)
         for operation in paths[path].values():
             assert operation["security"] == [{"signature": []}]
+
+
+def test_the_openapi_document_names_the_realm_of_this_hub(hub):
+    issuer = "https://connexion.ville.example/realms/usagers"
+    described = openapi.document("https://parvis.ville.example", issuer=issuer)
+    for name in ("application", "citizen"):
+        for flow in described["components"]["securitySchemes"][name]["flows"].values():
+            assert flow["tokenUrl"] == f"{issuer}/protocol/openid-connect/token"
 
 
 def test_every_reference_of_the_openapi_document_leads_somewhere(hub):
