@@ -10,6 +10,7 @@ from orchestrator import journeys
 from orchestrator.api import ApiServices, PartnerFace, all_together
 from orchestrator.api import install as install_api
 from orchestrator.services.access_codes import AccessCodes
+from orchestrator.services.citizen_accounts import CitizenAccounts
 from orchestrator.services.commune_directory import CommuneDirectory
 from orchestrator.services.connector_views import ConnectorViews
 from orchestrator.services.intake import Intake
@@ -21,6 +22,7 @@ from orchestrator.services.readiness import STOPPING, Readiness, Stopping
 from orchestrator.services.signups import Signups
 from orchestrator.services.snapshots import Snapshot
 from orchestrator.store import migrate
+from orchestrator.store.citizen_space import CitizenSpaceTable
 from orchestrator.store.consent_texts import ConsentTextRows
 from orchestrator.store.library import (
     AccessCodeTable,
@@ -31,8 +33,12 @@ from orchestrator.store.library import (
 from orchestrator.store.partners import PartnerRows
 from orchestrator.store.placements import PlacementTable
 from orchestrator.store.readiness import ReadinessRows
+from orchestrator.store.redemption import SignedInRedemption
 from orchestrator.store.views import SystemViewRows
 from parvis.bootstrap import Hub
+from parvis.portal import make_portal_face, realm_keys
+from parvis.sign_in import realm_of
+from schemas.logins import Face
 from web import citizen, console
 from web.citizen import CitizenServices, CityCard
 from web.console import ConsoleServices
@@ -85,19 +91,28 @@ def _intake(hub: Hub) -> Intake:
 
 
 def _api_services(hub: Hub, intake: Intake, stopping: Stopping) -> ApiServices:
+    keys = realm_keys(hub.settings)
     readiness = Readiness(
         store=ReadinessRows(hub.database),
         head=migrate.head(),
         versions=tuple(journeys.all_journeys()),
         stopping=stopping,
+        are_keys_old=lambda: keys is not None and keys.is_old,
     )
+    limits = _limits(hub)
     face = PartnerFace(
         intake=intake,
         keys=PartnerKeys(PartnerRows(hub.database, hub.secrets)),
-        limits=_limits(hub),
+        limits=limits,
         public_url=hub.settings.public_url,
     )
-    return ApiServices(partner_face=face, readiness=readiness, public_url=hub.settings.public_url)
+    return ApiServices(
+        partner_face=face,
+        portal_face=make_portal_face(hub, keys=keys, accounts=citizen_accounts(hub), limits=limits),
+        readiness=readiness,
+        public_url=hub.settings.public_url,
+        issuer=realm_of(hub.settings, Face.CITIZEN),
+    )
 
 
 def _limits(hub: Hub) -> RateLimits:
@@ -111,7 +126,26 @@ def _limits(hub: Hub) -> RateLimits:
     )
 
 
+def _access_codes(hub: Hub) -> AccessCodes:
+    return AccessCodes(
+        rows=AccessCodeTable(database=hub.database, poke=hub.notifier.poke),
+        attempts=AttemptCounters(database=hub.database),
+        keys=hub.keys,
+    )
+
+
+def citizen_accounts(hub: Hub) -> CitizenAccounts:
+    """Return the use cases of a signed-in citizen, for pages and for applications."""
+    return CitizenAccounts(
+        rows=CitizenSpaceTable(database=hub.database, vault=hub.vault),
+        codes=SignedInRedemption(database=hub.database, vault=hub.vault),
+        access_codes=_access_codes(hub),
+        poke=hub.notifier.poke,
+    )
+
+
 def _citizen_services(hub: Hub, intake: Intake) -> CitizenServices:
+    access_codes = _access_codes(hub)
     return CitizenServices(
         placements=Placements(
             rows=PlacementTable(database=hub.database), keys=hub.keys, wait=gevent.sleep
@@ -121,13 +155,12 @@ def _citizen_services(hub: Hub, intake: Intake) -> CitizenServices:
             intake=intake,
             keys=hub.keys,
         ),
-        access_codes=AccessCodes(
-            rows=AccessCodeTable(database=hub.database, poke=hub.notifier.poke),
-            attempts=AttemptCounters(database=hub.database),
-            keys=hub.keys,
-        ),
+        access_codes=access_codes,
         places=PlaceDirectory(database=hub.database),
         city=_card(hub.offer),
+        sign_in=hub.sign_in(Face.CITIZEN),
+        accounts=citizen_accounts(hub),
+        franceconnect=hub.settings.franceconnect_alias,
         sleep=gevent.sleep,
     )
 

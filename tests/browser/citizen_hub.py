@@ -9,8 +9,11 @@ from flask import Flask
 from werkzeug.serving import make_server
 
 from orchestrator.services.access_codes import AccessCodes, code_of, digest_of
+from orchestrator.services.citizen_accounts import CitizenAccounts
 from orchestrator.services.placements import Placements
+from orchestrator.services.sign_in import SignIn
 from orchestrator.services.signups import Signups, verification_code
+from orchestrator.store.citizen_space import CitizenSpaceTable
 from orchestrator.store.library import (
     AccessCodeTable,
     AttemptCounters,
@@ -18,7 +21,11 @@ from orchestrator.store.library import (
     SignupTable,
 )
 from orchestrator.store.placements import PlacementTable
+from orchestrator.store.redemption import SignedInRedemption
+from orchestrator.store.sessions import SessionTable
+from orchestrator.store.sign_in import SignInTable
 from schemas import ids
+from schemas.logins import Face
 from schemas.messages import Accepted
 from web.citizen import CitizenServices, CityCard, create_blueprint
 from web.layout import LayoutSettings, install
@@ -114,9 +121,26 @@ def fill(database):
         )
 
 
-def make_app(database, vault, keys, worker, *, public_url="http://127.0.0.1", **overrides):
+def make_sign_in(database, vault, keys, realm=None):
+    """Signing in at a realm that says what a test tells it; closed without one."""
+    parts = {"database": database, "vault": vault, "keys": keys, "face": Face.CITIZEN}
+    return SignIn(
+        face=Face.CITIZEN,
+        provider=realm,
+        rows=SignInTable(**parts),
+        sessions=SessionTable(**parts),
+        keys=keys,
+    )
+
+
+def make_app(
+    database, vault, keys, worker, *, public_url="http://127.0.0.1", realm=None, **overrides
+):
     """The application of the tests; ``overrides`` replace parts of the services."""
     attempts = AttemptCounters(database=database)
+    access_codes = AccessCodes(
+        rows=AccessCodeTable(database=database, poke=lambda: None), attempts=attempts, keys=keys
+    )
     services = {
         "placements": Placements(rows=PlacementTable(database=database), keys=keys),
         "signups": Signups(
@@ -124,11 +148,15 @@ def make_app(database, vault, keys, worker, *, public_url="http://127.0.0.1", **
             intake=worker,
             keys=keys,
         ),
-        "access_codes": AccessCodes(
-            rows=AccessCodeTable(database=database, poke=lambda: None),
-            attempts=attempts,
-            keys=keys,
+        "access_codes": access_codes,
+        "sign_in": make_sign_in(database, vault, keys, realm),
+        "accounts": CitizenAccounts(
+            rows=CitizenSpaceTable(database=database, vault=vault),
+            codes=SignedInRedemption(database=database, vault=vault),
+            access_codes=access_codes,
+            poke=lambda: None,
         ),
+        "franceconnect": "france-connect",
         "places": PlaceDirectory(database=database),
         "city": lambda: CityCard(name="Métropole de démonstration", contact="parvis@example.org"),
         "result_wait_seconds": 0.3,

@@ -4,12 +4,13 @@ import secrets
 
 from flask import Blueprint, make_response, redirect, render_template, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 
 from orchestrator.services.access_codes import Redemption
 from web.citizen.forms import AccessCodeForm
 from web.citizen.services import CitizenServices
+from web.citizen.words import code_sentence
 from web.layout.network import client_network
+from web.layout.saml_views import Doorway
 
 
 def add_pages(blueprint: Blueprint, services: CitizenServices) -> None:
@@ -17,8 +18,12 @@ def add_pages(blueprint: Blueprint, services: CitizenServices) -> None:
 
     @blueprint.get("/code")
     def code() -> ResponseReturnValue:
+        if Doorway(sign_in=services.sign_in).session() is not None:
+            return redirect(url_for("citizen.space_code"), 303)
         session.setdefault("visitor", secrets.token_urlsafe(16))
-        return render_template("citizen/code.html", form=AccessCodeForm())
+        return render_template(
+            "citizen/code.html", form=AccessCodeForm(), can_sign_in=services.sign_in.is_open
+        )
 
     @blueprint.post("/code")
     def redeem() -> ResponseReturnValue:
@@ -32,7 +37,7 @@ def add_pages(blueprint: Blueprint, services: CitizenServices) -> None:
         if outcome is Redemption.REDEEMED:
             session["activated"] = True
             return redirect(url_for("citizen.activated"), 303)
-        form.code.errors = [_sentence(outcome)]
+        form.code.errors = [code_sentence(outcome)]
         return _again(form, 429 if outcome is Redemption.TOO_MANY_TRIES else 422)
 
     @blueprint.get("/code/active")
@@ -48,19 +53,3 @@ def _again(form: AccessCodeForm, status: int) -> ResponseReturnValue:
     if status == 429:
         response.headers["Retry-After"] = "3600"
     return response
-
-
-def _sentence(outcome: Redemption) -> str:
-    if outcome is Redemption.UNREADABLE:
-        return str(_("Un code d'accès a 10 lettres et chiffres, par exemple ABCDE-FGHJK."))
-    if outcome is Redemption.TOO_MANY_TRIES:
-        return str(
-            _(
-                "Trop d'essais. Réessayez dans une heure, ou demandez à l'accueil de la bibliothèque."
-            )
-        )
-    return str(
-        _(
-            "Ce code n'ouvre rien : il est mal recopié, déjà utilisé, ou sa date est passée. Vérifiez-le."
-        )
-    )

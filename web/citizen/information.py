@@ -25,7 +25,11 @@ def add_pages(blueprint: Blueprint, services: CitizenServices) -> None:
 
     @blueprint.get("/")
     def home() -> ResponseReturnValue:
-        return render_template("citizen/home.html", form_finder=PostalCodeForm(formdata=None))
+        return render_template(
+            "citizen/home.html",
+            form_finder=PostalCodeForm(formdata=None),
+            can_sign_in=services.sign_in.is_open,
+        )
 
     @blueprint.get("/bibliotheques")
     def libraries() -> ResponseReturnValue:

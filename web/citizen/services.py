@@ -5,8 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from orchestrator.services.access_codes import AccessCodes
+from orchestrator.services.citizen_accounts import CitizenAccounts
 from orchestrator.services.placements import Placements
 from orchestrator.services.ports.library import Places
+from orchestrator.services.sign_in import SignIn
 from orchestrator.services.signups import Signups
 
 
@@ -24,7 +26,7 @@ class CitizenServices:
     """The use cases of the citizen pages.
 
     ``result_wait_seconds`` is how long the last page waits for a code before it shows itself
-    without one.
+    without one. ``franceconnect`` is its alias at the realm, None when the city does not offer it.
     """
 
     placements: Placements
@@ -32,5 +34,8 @@ class CitizenServices:
     access_codes: AccessCodes
     places: Places
     city: Callable[[], CityCard]
+    sign_in: SignIn
+    accounts: CitizenAccounts
+    franceconnect: str | None = None
     result_wait_seconds: float = 2.0
     sleep: Callable[[float], None] = time.sleep
