@@ -145,6 +145,7 @@ def citizen_accounts(hub: Hub) -> CitizenAccounts:
 
 
 def _citizen_services(hub: Hub, intake: Intake) -> CitizenServices:
+    access_codes = _access_codes(hub)
     return CitizenServices(
         placements=Placements(
             rows=PlacementTable(database=hub.database), keys=hub.keys, wait=gevent.sleep
@@ -154,9 +155,12 @@ def _citizen_services(hub: Hub, intake: Intake) -> CitizenServices:
             intake=intake,
             keys=hub.keys,
         ),
-        access_codes=_access_codes(hub),
+        access_codes=access_codes,
         places=PlaceDirectory(database=hub.database),
         city=_card(hub.offer),
+        sign_in=hub.sign_in(Face.CITIZEN),
+        accounts=citizen_accounts(hub),
+        franceconnect=hub.settings.franceconnect_alias,
         sleep=gevent.sleep,
     )
 
