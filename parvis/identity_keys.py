@@ -12,6 +12,7 @@ from typing import Any, Final
 from cryptography import x509
 
 from identity.saml.keys import new_key_pair
+from orchestrator.store.journal import JournalEntry
 from orchestrator.store.secrets import SecretRows
 from schemas import clock
 from schemas.errors import ConflictError
@@ -37,7 +38,7 @@ class SamlKeys:
         if CERTIFICATE in values:
             return self._shown(values)
         key, certificate = self._fresh()
-        self._secrets.put_together({KEY: key, CERTIFICATE: certificate}, actor=actor)
+        self._put("made", {KEY: key, CERTIFICATE: certificate}, actor=actor)
         return ("Paire de clés SAML faite.", *self._shown(self._values()), f"{_THEN_APPLY}.")
 
     def add_next(self, *, actor: str) -> tuple[str, ...]:
@@ -52,14 +53,14 @@ class SamlKeys:
         if NEXT_KEY in values:
             raise ConflictError("Une paire suivante attend déjà : « --switch » la met en service.")
         key, certificate = self._fresh()
-        self._secrets.put_together({NEXT_KEY: key, BESIDE: certificate}, actor=actor)
+        self._put("next", {NEXT_KEY: key, BESIDE: certificate}, actor=actor)
         return (
             (
                 "Paire suivante faite ; son certificat est annoncé dans nos métadonnées après un "
                 "redémarrage des processus web."
             ),
             (
-                "Quand Keycloak les a relues (un jour au plus avec --metadata-keys) : "
+                "« parvis identity apply --metadata-keys » les fait relire à Keycloak ; ensuite "
                 "« parvis identity keys --switch »."
             ),
         )
@@ -79,7 +80,7 @@ class SamlKeys:
             NEXT_KEY: None,
             BESIDE: values[CERTIFICATE],
         }
-        self._secrets.put_together(changed, actor=actor)
+        self._put("switched", changed, actor=actor)
         return (
             "La paire suivante est en service ; l'ancien certificat reste annoncé à côté.",
             (
@@ -99,7 +100,7 @@ class SamlKeys:
             raise ConflictError(
                 "Le certificat annoncé à côté est le suivant : « --switch » d'abord."
             )
-        self._secrets.put_together({BESIDE: None}, actor=actor)
+        self._put("retired", {BESIDE: None}, actor=actor)
         return ("Un seul certificat est annoncé ; redémarrez les processus web.",)
 
     def state(self) -> dict[str, Any]:
@@ -110,6 +111,12 @@ class SamlKeys:
             "beside": _told(values.get(BESIDE)),
             "is_next_waiting": NEXT_KEY in values,
         }
+
+    def _put(self, step: str, values: Mapping[str, str | None], *, actor: str) -> None:
+        digest = (_told(values.get(CERTIFICATE) or values.get(BESIDE)) or {}).get("sha256", "")
+        record = {"key": "saml", "step": step, "certificate": digest}
+        entry = JournalEntry(type="key.rotated", actor_ref=actor, record=record)
+        self._secrets.put_together(values, actor=actor, entry=entry)
 
     def _values(self) -> Mapping[str, str]:
         return self._secrets.values(NAMES)

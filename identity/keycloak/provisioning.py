@@ -114,6 +114,9 @@ class Provisioning:
                 return None
             for step, bring in STEPS:  # noqa: B007 - told when it stops
                 bring(realm, self._ours, face)
+            if self._ours.reads_our_metadata and not realm.is_dry:
+                # it keeps a description for a day: a new certificate would be strange to it
+                realm.api.post(f"{realm.path}/clear-keys-cache", None)
         except (
             IdentityUnavailableError,
             IdentityRefusedError,

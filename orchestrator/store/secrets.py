@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping
 
 from orchestrator.store.configuration import note_revision
 from orchestrator.store.connections import Database
+from orchestrator.store.journal import JournalEntry, write
+from orchestrator.store.person_keys import new_key
 from orchestrator.store.vault import ErasedError, Vault
 
 
@@ -35,8 +37,10 @@ class SecretRows:
         """Set a secret, and tell the running processes by a revision that something changed."""
         self.put_together({name: value}, actor=actor)
 
-    def put_together(self, values: Mapping[str, str | None], *, actor: str) -> None:
-        """Set several secrets at once or none of them; None takes one away."""
+    def put_together(
+        self, values: Mapping[str, str | None], *, actor: str, entry: JournalEntry | None = None
+    ) -> None:
+        """Set several secrets at once or none of them; None takes one away; ``entry`` is journalled with it."""
         with self._database.transaction() as connection:
             for name, value in values.items():
                 if value is None:
@@ -48,3 +52,5 @@ class SecretRows:
                     (name, self._vault.seal_secret(name, value)),
                 )
             note_revision(connection, actor=actor, changes={"secrets": sorted(values)})
+            if entry is not None:
+                write(connection, new_key(connection, self._vault, None), entry)

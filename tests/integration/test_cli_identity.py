@@ -172,6 +172,9 @@ def test_keys_are_made_once_and_renewed_in_steps(hub, parvis, database, vault):
     assert parvis("identity", "keys", "--retire")[0] == 0
     assert rows().keys() == {KEY, CERTIFICATE}
     assert parvis("identity", "keys", "--rotate", "--switch")[0] == 78
+    journal = database.all("SELECT type, actor_ref FROM journal_entry ORDER BY at, id")
+    assert [row["type"] for row in journal] == ["key.rotated"] * 4
+    assert {row["actor_ref"].partition(":")[0] for row in journal} == {"cli"}
 
 
 def test_a_key_is_never_shown(hub, parvis):

@@ -101,14 +101,17 @@ def test_only_the_key_the_realm_was_told_is_accepted(make_realms, pairs):
 
 def test_a_realm_that_reads_our_description_accepts_both_announced_keys(make_realms, pairs, hub):
     (key, certificate), (following, next_certificate), (strange, _) = pairs
-    announce(hub, certificate, next_certificate)
-
+    announce(hub, certificate)
     realms = make_realms(
         faces=CITIZENS,
         public_url=hub.url,
         certificate=certificate_body(certificate.decode()),
         reads_our_metadata=True,
     )
+    assert [asks_to_sign_in(realms, one) for one in (key, following)] == [200, 400]
+
+    announce(hub, certificate, next_certificate)
+    assert realms.provisioning(faces=CITIZENS).apply().stopped is None  # makes it read again
 
     assert asks_to_sign_in(realms, key) == 200
     assert asks_to_sign_in(realms, following) == 200
