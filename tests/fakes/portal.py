@@ -178,10 +178,19 @@ class Offer:
 class PortalHub:
     """The API over doubles; ``get`` and the like send a citizen's good token unless told otherwise."""
 
-    def __init__(self, *, quota=1_000_000, citizens=None, realm=None, audience=AUDIENCE):
+    def __init__(
+        self,
+        *,
+        quota=1_000_000,
+        citizens=None,
+        tokens=None,
+        realm=None,
+        audience=AUDIENCE,
+        kept=None,
+    ):
         self.clients, self.citizens = Clients(), citizens or Citizens()
         self.realm = realm or Realm()
-        self.elapsed, self.kept = 1000.0, KeptAnswers()
+        self.elapsed, self.kept = 1000.0, kept or KeptAnswers()
         self.keys = RealmKeys(self.realm, monotonic=lambda: self.elapsed, spawn=lambda job: job())
         limits = RateLimits(
             bucket_key=b"k" * 32,
@@ -195,7 +204,7 @@ class PortalHub:
         )
         portal_face = PortalFace(
             access=access,
-            citizens=CitizenPortal(tokens=self.citizens, citizens=self.citizens),
+            citizens=CitizenPortal(tokens=tokens or self.citizens, citizens=self.citizens),
             services=OfferedServices(offer=Offer),
             idempotency=Idempotency(rows=self.kept, digest_key=b"i" * 32),
             limits=limits,
