@@ -6,6 +6,7 @@ from tests.architecture.tree import ROOMS, name_of, python, syntax
 
 # file -> why a bug may end there
 PLACES = {
+    "identity/saml/provider.py": "the SAML library raises bare exceptions at what it refuses",
     "orchestrator/api/calls.py": "the handler of last resort answers 500 and says no more",
     "orchestrator/runtime/worker.py": "the worker's loop goes on with the next run",
     "orchestrator/store/committer.py": "a bug in one row is told to whoever waits for that row",
