@@ -10,14 +10,14 @@ import requests
 
 from identity.jwks import fetch, key_set_url
 from identity.names import HUB_CLIENT
-from identity.tokens import Audience, Reason, read_bearer
+from identity.tokens import Audience, Reason, level_proved, read_bearer
 from orchestrator.services.ports.portal import TokenCitizen
 from schemas import clock, ids
 from schemas.errors import TokenRefusedError
 from schemas.logins import Level
-from tests.fakes.plain_browser import Held, PlainBrowser
+from tests.fakes.plain_browser import Held, PlainBrowser, agree
 from tests.fakes.portal import Citizens, PortalHub
-from tests.integration.brokered import rotated
+from tests.integration.brokered import FRANCECONNECT, doubles, rotated
 from tests.plugins.keycloak import PASSWORD
 
 pytestmark = pytest.mark.keycloak
@@ -26,8 +26,15 @@ SECONDS = 30
 
 
 @pytest.fixture(scope="module")
-def realms(make_realms):
-    return make_realms(portal_redirects=(CALLBACK,))
+def realms(keycloak, make_realms):
+    """Both realms, FranceConnect's double behind the citizens'."""
+    name = f"citizens-{secrets.token_hex(4)}"
+    with doubles(realm_url=f"{keycloak.url}/realms/{name}") as behind:
+        yield make_realms(
+            citizens=name,
+            providers=(behind[FRANCECONNECT].provider(),),
+            portal_redirects=(CALLBACK,),
+        )
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +90,16 @@ def portals_token(realms):
 
 
 def tokens_of(realms, username):
+    """Sign somebody in through the portal's client, with a password: what the realm gives."""
+
+    def by_password(browser, page):
+        form = page.form("login-actions/authenticate")
+        return browser.send(form, username=username, password=PASSWORD)
+
+    return tokens_by(realms, by_password)
+
+
+def tokens_by(realms, sign_in, **more):
     """Sign somebody in through the portal's client, with PKCE: what the realm gives."""
     verifier = secrets.token_urlsafe(48)
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=")
@@ -94,12 +111,11 @@ def tokens_of(realms, username):
         "state": secrets.token_urlsafe(16),
         "code_challenge": challenge.decode(),
         "code_challenge_method": "S256",
+        **more,
     }
     browser = PlainBrowser(CALLBACK)
     page = browser.open(f"{realms.citizens}/protocol/openid-connect/auth?{urlencode(asked)}")
-    held = browser.send(
-        page.form("login-actions/authenticate"), username=username, password=PASSWORD
-    )
+    held = sign_in(browser, page)
     browser.close()
     assert isinstance(held, Held), (held.url, held.words)
     (code,) = parse_qs(urlsplit(held.url).query)["code"]
@@ -144,6 +160,25 @@ def test_a_citizens_token_names_the_person_of_the_realm_and_opens_their_things(h
     assert abs((clock.utcnow() - told.authenticated_at).total_seconds()) < 120
     assert hub.get("/v1/me", token=token).status == 200
     assert hub.get("/v1/services", token=token).slug == "not-permitted"
+
+
+def test_a_token_through_franceconnect_says_so_and_how_sure_it_is(hub, realms):
+    def by_franceconnect(browser, page):
+        return agree(browser, page, "marseille")
+
+    given = tokens_by(realms, by_franceconnect, kc_idp_hint=FRANCECONNECT)
+    told = read(hub, realms, given["access_token"])
+    assert (told.idp_alias, told.acr) == (FRANCECONNECT, "eidas1")
+    assert level_proved(told) == Level.ACCOUNT_PROVED
+    (known,) = hub.citizens.known.values()
+    hub.citizens.known[realms.citizens, told.subject] = known
+    assert hub.get("/v1/me", token=given["access_token"]).json["level"] == 2
+
+
+def test_a_local_account_proves_a_contact_at_most(hub, realms, person):
+    token = tokens_of(realms, person[0])["access_token"]
+    assert level_proved(read(hub, realms, token)) <= Level.CONTACT_PROVED
+    assert hub.get("/v1/me", token=token).json["level"] <= 1
 
 
 def test_who_just_signed_in_may_remove_a_way_of_signing_in(hub, realms, person):
