@@ -30,16 +30,23 @@ class Realm:
     marks: frozenset[str]
     is_dry: bool
     findings: list[Finding] = field(default_factory=list)
+    _clients: dict[str, Found] | None = None
 
     @property
     def path(self) -> str:
         """Where the realm is in the Admin API."""
         return f"/{self.name}"
 
+    def clients(self) -> dict[str, Found]:
+        """Return the realm's clients by the names they are known by, read again after any change."""
+        if self._clients is None:
+            found = self.api.get(f"{self.path}/clients") or []
+            self._clients = {client["clientId"]: client for client in found}
+        return self._clients
+
     def client(self, name: str) -> Found | None:
         """Return a client by the name it is known by, which is not its id."""
-        found = self.api.get(f"{self.path}/clients", clientId=name) or []
-        return next((client for client in found if client["clientId"] == name), None)
+        return self.clients().get(name)
 
     def note(self, change: Change, what: str, *details: str) -> None:
         """Remember a finding."""
@@ -81,6 +88,7 @@ class Realm:
 
     def _unless_dry(self, do: Callable[[], object]) -> None:
         if not self.is_dry:
+            self._clients = None
             do()
 
 

@@ -108,17 +108,17 @@ def _admin_scope(realm: Realm, client: Client, found: Mapping[str, Any]) -> None
         realm.act(what, "doit y être par défaut", lambda: realm.api.put(f"{path}/{scope['id']}"))
 
 
-def _no_admin_groups(realm: Realm) -> None:
+def _no_admin_groups(realm: Realm, parent: str | None = None) -> None:
     # who may manage users may join a group: a group with an administrator's role is a way up
-    management = realm.client(wanted.MANAGEMENT)
-    if management is None:
-        return
-    base = f"{realm.path}/clients/{management['id']}/roles"
-    for role in realm.api.get(base) or []:
-        for group in realm.api.get(f"{base}/{role['name']}/groups") or []:
+    at = f"{realm.path}/groups/{parent}/children" if parent else f"{realm.path}/groups"
+    for group in realm.api.get(at, briefRepresentation="false", max="10000") or []:
+        roles = group.get("clientRoles", {}).get(wanted.MANAGEMENT, [])
+        if roles:
             realm.note(
                 Change.FOREIGN,
                 f"groupe {group['name']}",
-                f"il donne {role['name']}, que {wanted.RUNTIME} pourrait prendre en le rejoignant : "
-                "retirez ce rôle du groupe.",
+                f"il donne {', '.join(roles)}, que {wanted.RUNTIME} pourrait prendre en le "
+                "rejoignant : retirez ce rôle du groupe.",
             )
+        if group.get("subGroupCount"):
+            _no_admin_groups(realm, group["id"])

@@ -128,9 +128,8 @@ def clients(realm: Realm, ours: Installation, face: Face) -> None:
             bring_mappers(realm, f"client {client.name}", path=at, wanted=models)
         _roles(realm, client, path)
         _default_scopes(realm, client, path)
-    there = realm.api.get(f"{realm.path}/clients") or []
     known = {client.name for client in wanted.clients(ours, face)}
-    _left_over(realm, "client", there, known)
+    _left_over(realm, "client", realm.clients().values(), known)
 
 
 def _without_mappers(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -80,12 +80,14 @@ def test_realms_are_set_up_checked_and_kept_from_drifting(
     assert code == 0
     assert f"~ {staff} : royaume {staff}, corrigé" in out
     assert citizens not in out  # nobody was given who speaks for that realm
-    assert parvis("identity", "apply", "--check")[0] == 0
 
 
-def test_a_secret_of_a_client_is_kept_without_being_shown(administered, parvis, keycloak_api):
-    assert parvis("identity", "apply")[0] == 0
-    citizens = administered["PARVIS_IDP_REALM"]
+def test_a_secret_of_a_client_is_kept_without_being_shown(
+    administered, parvis, make_realms, monkeypatch
+):
+    realms = make_realms(faces=("citizens",), public_url="http://127.0.0.1:8930")
+    citizens = realms.ours.citizens
+    monkeypatch.setenv("PARVIS_IDP_REALM", citizens)
 
     code, out, _ = parvis("identity", "client-secret", "parvis-runtime", "--store", "idp_runtime")
     assert (code, out) == (0, "Secret idp_runtime enregistré.\n")

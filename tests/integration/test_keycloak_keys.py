@@ -32,7 +32,12 @@ def pairs():
     return [new_key_pair("https://parvis.example.org") for _ in range(3)]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def realms(make_realms, hub):
+    return make_realms(faces=CITIZENS, public_url=hub.url)
+
+
+@pytest.fixture(scope="module")
 def hub():
     """A hub that only serves its description; the certificates it announces can be changed."""
 
@@ -86,32 +91,33 @@ def asks_to_sign_in(realms, key_pem):
     return requests.get(f"{address}?{signed}", timeout=30).status_code
 
 
-def test_only_the_key_the_realm_was_told_is_accepted(make_realms, pairs):
+def told(realms, certificate, **more):
+    """Tell the realm our certificate, and make it read our description again if it does."""
+    body = certificate_body(certificate.decode())
+    report = realms.provisioning(faces=CITIZENS, certificate=body, **more).apply()
+    assert report.stopped is None, report.stopped
+
+
+def test_only_the_key_the_realm_was_told_is_accepted(realms, pairs):
     (key, certificate), (other, other_certificate) = pairs[:2]
-    realms = make_realms(faces=CITIZENS, certificate=certificate_body(certificate.decode()))
+    told(realms, certificate)
 
     assert asks_to_sign_in(realms, key) == 200
     assert asks_to_sign_in(realms, other) == 400
 
-    changed = certificate_body(other_certificate.decode())
-    assert realms.provisioning(faces=CITIZENS, certificate=changed).apply().stopped is None
+    told(realms, other_certificate)
     assert asks_to_sign_in(realms, other) == 200
     assert asks_to_sign_in(realms, key) == 400
 
 
-def test_a_realm_that_reads_our_description_accepts_both_announced_keys(make_realms, pairs, hub):
+def test_a_realm_that_reads_our_description_accepts_both_announced_keys(realms, pairs, hub):
     (key, certificate), (following, next_certificate), (strange, _) = pairs
     announce(hub, certificate)
-    realms = make_realms(
-        faces=CITIZENS,
-        public_url=hub.url,
-        certificate=certificate_body(certificate.decode()),
-        reads_our_metadata=True,
-    )
+    told(realms, certificate, reads_our_metadata=True)
     assert [asks_to_sign_in(realms, one) for one in (key, following)] == [200, 400]
 
     announce(hub, certificate, next_certificate)
-    assert realms.provisioning(faces=CITIZENS).apply().stopped is None  # makes it read again
+    told(realms, certificate, reads_our_metadata=True)
 
     assert asks_to_sign_in(realms, key) == 200
     assert asks_to_sign_in(realms, following) == 200

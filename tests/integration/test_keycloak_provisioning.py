@@ -149,70 +149,70 @@ def test_a_check_tells_drift_and_mends_nothing(clean):
     assert not clean.api.get(path)["bruteForceProtected"]
 
 
-def test_what_was_taken_away_or_altered_comes_back(clean):
-    citizens = f"/{clean.ours.citizens}"
-    entity = clean.ours.saml_address(Face.CITIZEN, "metadata")
-    client = clean.client(entity)
+def test_what_was_taken_away_or_altered_comes_back(realms):
+    citizens = f"/{realms.ours.citizens}"
+    entity = realms.ours.saml_address(Face.CITIZEN, "metadata")
+    client = realms.client(entity)
     models = f"{citizens}/clients/{client['id']}/protocol-mappers/models"
-    told = mappers(clean, entity)
-    clean.api.delete(f"{models}/{told[KC_USER]['id']}")
+    told = mappers(realms, entity)
+    realms.api.delete(f"{models}/{told[KC_USER]['id']}")
     altered = {**told[FC_ACR], "config": {**told[FC_ACR]["config"], "note": "another"}}
-    clean.api.put(f"{models}/{told[FC_ACR]['id']}", altered)
+    realms.api.put(f"{models}/{told[FC_ACR]['id']}", altered)
 
-    assert clean.provisioning(faces=CITIZENS).apply().stopped is None
+    assert realms.provisioning(faces=CITIZENS).apply().stopped is None
 
-    told = mappers(clean, entity)
+    told = mappers(realms, entity)
     assert told[KC_USER]["config"]["user.attribute"] == "id"
     assert told[FC_ACR]["config"]["note"] == "acr"
 
 
-def test_an_altered_flow_is_built_anew_and_bound_again(clean):
-    staff = f"/{clean.ours.staff}"
+def test_an_altered_flow_is_built_anew_and_bound_again(realms):
+    staff = f"/{realms.ours.staff}"
     path = f"{staff}/authentication/flows/parvis-second-factor/executions"
-    otp = next(line for line in clean.api.get(path) if line.get("providerId") == "auth-otp-form")
-    clean.api.put(path, {**otp, "requirement": "DISABLED"})
+    otp = next(line for line in realms.api.get(path) if line.get("providerId") == "auth-otp-form")
+    realms.api.put(path, {**otp, "requirement": "DISABLED"})
 
-    report = clean.provisioning().apply()
+    report = realms.provisioning().apply()
 
-    lines = clean.api.get(path)
+    lines = realms.api.get(path)
     assert report.stopped is None
     assert "REQUIRED" in {
         one["requirement"] for one in lines if one.get("providerId") == "auth-otp-form"
     }
-    assert clean.api.get(staff)["browserFlow"] == "parvis-second-factor"
-    assert clean.provisioning().check().is_as_wanted
+    assert realms.api.get(staff)["browserFlow"] == "parvis-second-factor"
+    assert realms.provisioning().check().is_as_wanted
 
 
-def test_a_changed_secret_of_a_provider_is_noticed_though_the_server_hides_it(clean):
+def test_a_changed_secret_of_a_provider_is_noticed_though_the_server_hides_it(realms):
     changed = dataclasses.replace(FRANCECONNECT, secret="another-secret-of-the-tests")
 
-    report = clean.provisioning(faces=CITIZENS, providers=(changed,)).check()
+    report = realms.provisioning(faces=CITIZENS, providers=(changed,)).check()
 
     assert whats(report, Change.CHANGED) == {"fournisseur france-connect"}
     assert "another-secret" not in repr(report)
 
 
-def test_rights_given_by_hand_are_taken_back(clean):
-    citizens = f"/{clean.ours.citizens}"
-    runtime = clean.client("parvis-runtime")
-    account = clean.api.get(f"{citizens}/clients/{runtime['id']}/service-account-user")
-    management = clean.client("realm-management")
-    role = clean.api.get(f"{citizens}/clients/{management['id']}/roles/manage-realm")
+def test_rights_given_by_hand_are_taken_back(realms):
+    citizens = f"/{realms.ours.citizens}"
+    runtime = realms.client("parvis-runtime")
+    account = realms.api.get(f"{citizens}/clients/{runtime['id']}/service-account-user")
+    management = realms.client("realm-management")
+    role = realms.api.get(f"{citizens}/clients/{management['id']}/roles/manage-realm")
     mapping = f"{citizens}/users/{account['id']}/role-mappings/clients/{management['id']}"
-    clean.api.post(mapping, [role])
+    realms.api.post(mapping, [role])
 
-    report = clean.provisioning(faces=CITIZENS).apply()
+    report = realms.provisioning(faces=CITIZENS).apply()
 
     assert whats(report, Change.CHANGED) == {"client parvis-runtime, rôles du compte"}
-    held = {one["name"] for one in clean.api.get(mapping)}
+    held = {one["name"] for one in realms.api.get(mapping)}
     assert held == {"view-users", "manage-users", "query-clients"}
 
 
-def test_a_client_no_longer_wanted_is_told_and_left(clean):
-    report = clean.provisioning(faces=CITIZENS, portal_redirects=()).apply()
+def test_a_client_no_longer_wanted_is_told_and_left(realms):
+    report = realms.provisioning(faces=CITIZENS, portal_redirects=()).apply()
 
     assert whats(report, Change.LEFT_OVER) == {"client portal-login"}
-    assert clean.client("portal-login")
+    assert realms.client("portal-login")
 
 
 # --- what others made ----------------------------------------------------------------------------
@@ -271,28 +271,29 @@ def test_a_client_a_scope_and_a_provider_of_others_stay_as_they_are(spare):
     assert provider["config"]["clientId"] == "by-hand"
 
 
-def test_a_mapper_added_to_our_client_by_hand_is_told(clean):
-    entity = clean.ours.saml_address(Face.CITIZEN, "metadata")
-    path = f"/{clean.ours.citizens}/clients/{clean.client(entity)['id']}/protocol-mappers/models"
+def test_a_mapper_added_to_our_client_by_hand_is_told(realms):
+    entity = realms.ours.saml_address(Face.CITIZEN, "metadata")
+    path = f"/{realms.ours.citizens}/clients/{realms.client(entity)['id']}/protocol-mappers/models"
     config = {"included.custom.audience": ANOTHER}
     mapper = {"name": "by hand", "protocol": "saml", "protocolMapper": "saml-audience-mapper"}
-    identifier = clean.api.post(path, {**mapper, "config": config})
+    identifier = realms.api.post(path, {**mapper, "config": config})
 
-    report = clean.provisioning(faces=CITIZENS).check()
-    clean.api.delete(f"{path}/{identifier}")
+    report = realms.provisioning(faces=CITIZENS).check()
+    realms.api.delete(f"{path}/{identifier}")
 
     assert whats(report, Change.FOREIGN) == {f"client {entity}, correspondance by hand"}
 
 
-def test_a_group_that_gives_an_administrators_role_is_told(clean):
-    citizens = f"/{clean.ours.citizens}"
-    management = clean.client("realm-management")
-    role = clean.api.get(f"{citizens}/clients/{management['id']}/roles/manage-clients")
-    group = clean.api.post(f"{citizens}/groups", {"name": "chefs"})
-    clean.api.post(f"{citizens}/groups/{group}/role-mappings/clients/{management['id']}", [role])
+def test_a_group_that_gives_an_administrators_role_is_told(realms):
+    citizens = f"/{realms.ours.citizens}"
+    management = realms.client("realm-management")
+    role = realms.api.get(f"{citizens}/clients/{management['id']}/roles/manage-clients")
+    outer = realms.api.post(f"{citizens}/groups", {"name": "service"})
+    group = realms.api.post(f"{citizens}/groups/{outer}/children", {"name": "chefs"})
+    realms.api.post(f"{citizens}/groups/{group}/role-mappings/clients/{management['id']}", [role])
 
-    report = clean.provisioning(faces=CITIZENS).check()
-    clean.api.delete(f"{citizens}/groups/{group}")
+    report = realms.provisioning(faces=CITIZENS).check()
+    realms.api.delete(f"{citizens}/groups/{outer}")
 
     assert whats(report, Change.FOREIGN) == {"groupe chefs"}
 
@@ -314,22 +315,22 @@ def test_a_new_public_address_takes_over_what_the_former_made(spare):
 # --- accounts ------------------------------------------------------------------------------------
 
 
-def test_the_provisioning_account_finds_all_well_and_mends_by_itself(clean, keycloak):
+def test_the_provisioning_account_finds_all_well_and_mends_by_itself(realms, keycloak):
     accounts = {
         name: AdminApi(
             server(keycloak),
             Credentials.of_client(
-                name, "parvis-provisioning", clean.secret("parvis-provisioning", name)
+                name, "parvis-provisioning", realms.secret("parvis-provisioning", name)
             ),
         )
-        for name in (clean.ours.citizens, clean.ours.staff)
+        for name in (realms.ours.citizens, realms.ours.staff)
     }
-    entity = clean.ours.saml_address(Face.CITIZEN, "metadata")
-    client = clean.client(entity)
-    models = f"/{clean.ours.citizens}/clients/{client['id']}/protocol-mappers/models"
-    clean.api.delete(f"{models}/{mappers(clean, entity)[KC_USER]['id']}")
+    entity = realms.ours.saml_address(Face.CITIZEN, "metadata")
+    client = realms.client(entity)
+    models = f"/{realms.ours.citizens}/clients/{client['id']}/protocol-mappers/models"
+    realms.api.delete(f"{models}/{mappers(realms, entity)[KC_USER]['id']}")
 
-    report = Provisioning(clean.ours, accounts).apply()
+    report = Provisioning(realms.ours, accounts).apply()
 
     assert report.stopped is None
     assert whats(report, Change.CREATED) == {f"client {entity}, correspondance {KC_USER}"}

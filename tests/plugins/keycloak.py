@@ -12,7 +12,6 @@ import os
 import secrets
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -29,7 +28,6 @@ PASSWORD = "Un-mot-de-passe-1"
 START_SECONDS = keycloak_server.START_SECONDS + 30
 TIMEOUT = 300  # the first test that asks waits for the start, and so do those of other processes
 FOLDER = pytest.StashKey[Path]()
-STARTED = []  # the program this process started outlives the fixture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,20 +194,21 @@ def _shared(folder):
 def _start(folder):
     owner = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
     program = Path(keycloak_server.__file__)
-    running = subprocess.Popen(
-        [sys.executable, program, "serve", folder, "--while", str(owner)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
+    null = os.open(os.devnull, os.O_RDWR)
+    pid = os.posix_spawn(  # it outlives the fixture: no object of ours waits for it
+        sys.executable,
+        [sys.executable, str(program), "serve", str(folder), "--while", str(owner)],
+        os.environ,
+        file_actions=[(os.POSIX_SPAWN_DUP2, null, number) for number in (0, 1, 2)],
+        setsid=True,
     )
-    STARTED.append(running)
-    (folder / "pid").write_text(str(running.pid))
+    os.close(null)
+    (folder / "pid").write_text(str(pid))
 
 
 def _end(pid):
     """Ask the program that runs the server to end it, and wait until it did."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
-    for running in STARTED:
-        running.wait(20)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)
