@@ -6,7 +6,6 @@ algorithms from a list, and the element that is signed is the one the caller wil
 """
 
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
 
 import xmlsec
@@ -49,13 +48,21 @@ class InProcessBackend(CryptoBackend):  # type: ignore[misc] # the library carri
         return ".".join(map(str, xmlsec.get_libxml_version()))
 
     def validate_signature(
-        self, signedtext: str | bytes, cert_file: str, cert_type: str, node_name: str, node_id: str
+        self,
+        signedtext: str | bytes,
+        cert_file: bytes,
+        cert_type: str,
+        node_name: str,
+        node_id: str,
     ) -> bool:
-        """Verify the signature of one element; raises SignatureError, so that the next key is tried."""
+        """Verify the signature of one element; raises SignatureError, so that the next key is tried.
+
+        ``cert_file`` is the PEM of a certificate, not the name of a file.
+        """
         del cert_type
         try:
             root = parsed(signedtext)
-            _verify(_element(root, node_name, node_id), root, Path(cert_file).read_bytes())
+            _verify(_element(root, node_name, node_id), root, cert_file)
         except (xmlsec.Error, etree.XMLSyntaxError) as error:
             raise SignatureError("not verified") from error
         return True

@@ -1,5 +1,10 @@
-"""The library's client, set up once per process and description of the realm: 0.3 s, never per request."""
+"""The library's client, set up once per process and description of the realm: 0.3 s, never per request.
 
+Its own log repeats whole messages, names and attributes included, so it is not heard.
+"""
+
+import logging
+from dataclasses import dataclass
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -8,7 +13,7 @@ from saml2 import BINDING_HTTP_POST, BINDING_HTTP_REDIRECT
 from saml2.client import Saml2Client
 from saml2.config import SPConfig
 from saml2.saml import NAMEID_FORMAT_PERSISTENT
-from saml2.sigver import RSACrypto
+from saml2.sigver import RSACrypto, pem_format
 from saml2.xmldsig import DIGEST_SHA256, SIG_RSA_SHA256
 
 from identity.saml.backend import InProcessBackend
@@ -38,8 +43,31 @@ class _NobodyRemembered:
         """Keep nothing: sessions are rows."""
 
 
+@dataclass(frozen=True, slots=True)
+class _InMemory:
+    """A certificate where the library expects a file: its name is the PEM itself."""
+
+    name: bytes
+
+
+class _Certificates:
+    """The realm's description as the verifier sees it: its certificates never touch the disk."""
+
+    def __init__(self, metadata: Any) -> None:
+        self._metadata = metadata
+
+    def certs(self, entity_id: str, descriptor: str, use: str = "signing") -> list[Any]:
+        """Return (name, certificate) of the keys a message of this sender may be signed with."""
+        found = self._metadata.certs(entity_id, descriptor, use)
+        return [(name, _InMemory(_pem(text))) for name, text in found]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._metadata, name)
+
+
 def make_client(config: SamlConfig, descriptor: str) -> Saml2Client:
     """Return a client that knows one realm; raises what the library raises for a bad description."""
+    _silence()
     settings = SPConfig()
     settings.load(_settings(config, descriptor))
     client = HubSamlClient(settings)
@@ -47,8 +75,21 @@ def make_client(config: SamlConfig, descriptor: str) -> Saml2Client:
     client.config.setattr("idp", "want_authn_requests_signed", True)
     client.sec.crypto = InProcessBackend(config.key_pem)
     client.sec.sec_backend = RSACrypto(signing_key(config))
+    client.sec.metadata = _Certificates(client.metadata)
     client.users = _NobodyRemembered()
     return client
+
+
+def _pem(text: str) -> bytes:
+    """Return a certificate of a description as PEM."""
+    found = pem_format(text)
+    return found if isinstance(found, bytes) else str(found).encode()
+
+
+def _silence() -> None:
+    log = logging.getLogger("saml2")
+    log.handlers[:] = [logging.NullHandler()]
+    log.propagate = False
 
 
 def signing_key(config: SamlConfig) -> RSAPrivateKey:

@@ -23,6 +23,7 @@ class Code(StrEnum):
     # what it lets through
     EMPTY = "empty"
     ASSERTIONS = "assertions"
+    VERSION = "version"
     CONDITIONS = "conditions"
     AUDIENCE = "audience"
     DESTINATION = "destination"

@@ -76,7 +76,10 @@ def check_instant(text: str | None, now: datetime) -> None:
 def _only_assertion(response: samlp.Response) -> saml.Assertion:
     if len(response.assertion) != 1 or response.encrypted_assertion:
         raise SamlRefusedError(Code.ASSERTIONS)
-    return response.assertion[0]
+    assertion = response.assertion[0]
+    if assertion.version != "2.0" or response.version != "2.0":
+        raise SamlRefusedError(Code.VERSION)
+    return assertion
 
 
 def _check_response(response: samlp.Response, expected: Expected) -> None:

@@ -1,0 +1,256 @@
+"""Each rule about an answer: the one thing that is wrong, its word, and the twin that is right."""
+
+import base64
+import random
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from identity.saml.codes import Code
+from mock_partners.keycloak.answers import AFTER, BEFORE, EVIL, SHA1, answer
+from mock_partners.keycloak.keys import new_pair
+from schemas.errors import SamlRefusedError
+from schemas.logins import Asked, Binding, SamlMessage
+from tests.unit.identity.saml.realm import ATTRIBUTES, ISSUER, Facing
+
+LIBRARY = {Code.LIBRARY, Code.SIGNATURE, Code.EMPTY}
+# what is let through: each says why it does no harm
+HARMLESS = {
+    "comment_in_name_id": "the whole text is read, comment or not",
+    "old_sign_in": "the realm always writes the time of the answer",
+    "relative_namespace": "nothing of the message is in that namespace, and the signature holds or not",
+}
+REFUSED = {
+    "no_name_id": LIBRARY | {Code.NAME_ID},
+    "empty_name_id": LIBRARY | {Code.NAME_ID},
+    "transient_name_id": {Code.NAME_ID},
+    "instruction_in_name_id": LIBRARY,
+    "no_assertion": LIBRARY | {Code.ASSERTIONS},
+    "two_assertions": LIBRARY | {Code.ASSERTIONS},
+    "encrypted_beside": LIBRARY | {Code.ASSERTIONS},
+    "no_conditions": {Code.CONDITIONS},
+    "no_not_before": {Code.CONDITIONS},
+    "no_not_on_or_after": {Code.CONDITIONS},
+    "long_conditions": {Code.CONDITIONS},
+    "conditions_over": LIBRARY | {Code.LIFETIME, Code.CONDITIONS},
+    "conditions_to_come": LIBRARY | {Code.LIFETIME, Code.CONDITIONS},
+    "no_audience": {Code.AUDIENCE},
+    "other_audience": LIBRARY | {Code.AUDIENCE},
+    "audience_beside": {Code.AUDIENCE},
+    "second_audience": LIBRARY | {Code.AUDIENCE},
+    "no_destination": {Code.DESTINATION, *LIBRARY},
+    "other_destination": LIBRARY | {Code.DESTINATION},
+    "old_response": {Code.ISSUE_INSTANT},
+    "early_response": {Code.ISSUE_INSTANT},
+    "yesterdays_response": LIBRARY | {Code.ISSUE_INSTANT},
+    "old_assertion": {Code.ISSUE_INSTANT},
+    "no_recipient": LIBRARY | {Code.RECIPIENT},
+    "other_recipient": LIBRARY | {Code.RECIPIENT},
+    "sender_vouches": LIBRARY | {Code.CONFIRMATION},
+    "two_confirmations": {Code.CONFIRMATION},
+    "no_confirmation": LIBRARY | {Code.CONFIRMATION},
+    "confirmation_without_end": {Code.CONFIRMATION, *LIBRARY},
+    "confirmation_with_begin": {Code.CONFIRMATION},
+    "confirmation_over": LIBRARY | {Code.LIFETIME},
+    "other_request": LIBRARY | {Code.UNSOLICITED},
+    "other_request_inside": LIBRARY | {Code.UNSOLICITED},
+    "unasked": LIBRARY | {Code.UNSOLICITED},
+    "other_issuer": LIBRARY | {Code.ISSUER},
+    "other_issuer_inside": LIBRARY | {Code.ISSUER},
+    "no_session_index": {Code.SESSION_INDEX},
+    "no_statement": LIBRARY | {Code.SESSION_INDEX},
+    "session_over": LIBRARY | {Code.LIFETIME},
+    "same_attribute_twice": {Code.ATTRIBUTES},
+    "two_values": {Code.ATTRIBUTES},
+    "two_levels": {Code.ATTRIBUTES},
+    "no_account": {Code.ATTRIBUTES},
+    "second_statement": {Code.ATTRIBUTES},
+    "many_attributes": {Code.ATTRIBUTES},
+    "large_value": {Code.ATTRIBUTE_SIZE},
+    "status_not_success": {Code.STATUS},
+    "version_1": LIBRARY | {Code.STATUS},
+    "assertion_version_1": {Code.VERSION},
+    **{f"wrapped_{number}": LIBRARY | {Code.ASSERTIONS, Code.NOT_XML} for number in range(1, 9)},
+    "tampered": LIBRARY,
+    "tampered_attribute": LIBRARY,
+    "response_signature_stripped": LIBRARY,
+    "assertion_signature_stripped": LIBRARY,
+    "both_signatures_stripped": LIBRARY,
+    "same_id_twice": LIBRARY,
+    "doctype": {Code.DOCTYPE},
+    "entity": {Code.DOCTYPE},
+}
+
+
+@pytest.fixture(scope="module")
+def facing():
+    return Facing()
+
+
+def refusal(facing, change=None, **changes):
+    with pytest.raises(SamlRefusedError) as caught:
+        facing.answered(change, **changes)
+    return caught.value.code
+
+
+def test_an_answer_in_order_is_read(facing):
+    about = facing.about()
+
+    found = facing.read(answer(about))
+
+    assert found.issuer == ISSUER
+    assert found.session_index == about.session_index
+    assert about.name_id in found.name_id
+    assert {name: (value,) for name, value in ATTRIBUTES.items()} == found.attributes
+    assert len(found.message_ids) == 2
+
+
+def test_every_alteration_is_judged():
+    assert REFUSED.keys() | HARMLESS.keys() == BEFORE.keys() | AFTER.keys()
+
+
+@pytest.mark.parametrize("change", REFUSED)
+def test_one_thing_that_is_wrong_is_refused_by_its_word(facing, change):
+    assert refusal(facing, change) in REFUSED[change]
+
+
+@pytest.mark.parametrize("change", HARMLESS)
+def test_what_does_no_harm_never_makes_it_somebody_else(facing, change):
+    about = facing.about()
+    try:
+        found = facing.read(answer(about, change))
+    except SamlRefusedError as error:
+        assert error.code in LIBRARY
+    else:
+        assert about.name_id in found.name_id
+        assert EVIL not in found.name_id
+
+
+def test_sha1_is_no_algorithm(facing):
+    assert refusal(facing, digest=SHA1) in LIBRARY
+
+
+def test_a_key_that_is_nobodys_is_refused(facing):
+    assert refusal(facing, key=new_pair()) == Code.SIGNATURE
+
+
+def test_a_key_that_the_message_brings_along_is_not_believed(facing):
+    assert refusal(facing, attacker=new_pair()) == Code.SIGNATURE
+
+
+def test_an_answer_by_redirect_is_none(facing):
+    message = SamlMessage(binding=Binding.REDIRECT, text=answer(facing.about()))
+    with pytest.raises(SamlRefusedError):
+        facing.provider.read_answer(message, asked=Asked(request_id="_a_request", relay_key="r"))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_taken"), [(-59, True), (59, True), (-301, False), (301, False)]
+)
+def test_a_clock_that_is_a_little_off_is_borne(facing, seconds, is_taken):
+    now = datetime.now(UTC) + timedelta(seconds=seconds)
+    if is_taken:
+        assert facing.answered(now=now)
+    else:
+        assert refusal(facing, now=now)
+
+
+# --- keys ------------------------------------------------------------------------------------------------
+
+
+def test_the_realm_changes_its_key_and_nobody_notices():
+    facing = Facing()
+    assert facing.answered()
+    facing.ring.rotate()
+    facing.publish()
+
+    assert facing.answered()
+    assert facing.descriptions.fetches == 1
+
+
+def test_both_keys_of_a_realm_count_while_it_announces_both(facing):
+    assert facing.answered(key=facing.ring.pairs[1])
+
+
+def test_a_key_that_the_realm_took_back_counts_no_more():
+    facing = Facing()
+    old = facing.ring.pairs[1]
+    assert facing.answered(key=old)
+    facing.ring.forget_old()
+    facing.publish()
+    facing.descriptions.refresh()
+
+    assert refusal(facing, key=old) == Code.SIGNATURE
+
+
+def test_forged_answers_do_not_make_us_fetch_without_end():
+    facing = Facing()
+    facing.answered()
+    facing.descriptions.is_allowed = False
+
+    for _ in range(5):
+        assert refusal(facing, key=new_pair()) == Code.SIGNATURE
+    assert facing.descriptions.fetches == 0
+
+
+def test_a_certificate_that_is_over_still_names_its_key():
+    facing = Facing()
+    facing.ring.pairs.insert(0, new_pair(lasts=timedelta(days=-1)))
+    facing.publish()
+    facing.descriptions.refresh()
+
+    assert facing.answered()
+
+
+# --- hostile ---------------------------------------------------------------------------------------------
+
+
+def mutated(text, chances):
+    """One answer with a few bytes changed, moved, doubled or cut."""
+    raw = bytearray(base64.b64decode(text))
+    for _ in range(chances.randint(1, 3)):
+        place = chances.randrange(len(raw))
+        match chances.randrange(4):
+            case 0:
+                raw[place] = chances.randrange(256)
+            case 1:
+                del raw[place : place + chances.randint(1, 40)]
+            case 2:
+                piece = raw[place : place + chances.randint(1, 80)]
+                raw[chances.randrange(len(raw)) : 0] = piece
+            case _:
+                raw[place:place] = chances.choice(
+                    [b"<a/>", b"<!---->", b"&amp;", b"\x00", b'ID="x"']
+                )
+    return base64.b64encode(bytes(raw)).decode()
+
+
+def attack(facing, times, seed):
+    """How many mutated answers said somebody else, and the slowest refusal in seconds."""
+    chances, slowest = random.Random(seed), 0.0
+    about = facing.about()
+    good = answer(about)
+    for _ in range(times):
+        begun = time.perf_counter()
+        try:
+            found = facing.read(mutated(good, chances))
+        except SamlRefusedError as error:
+            assert error.code in set(Code)
+        else:
+            assert about.name_id in found.name_id, "accepted, and about somebody else"
+            assert found.attributes == {name: (value,) for name, value in ATTRIBUTES.items()}
+        slowest = max(slowest, time.perf_counter() - begun)
+    return slowest
+
+
+def test_mutated_answers_never_open_for_anybody_else(facing):
+    facing.descriptions.is_allowed = False
+    attack(facing, 300, seed=20261123)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_ten_thousand_mutated_answers(facing, record_property):
+    facing.descriptions.is_allowed = False
+    record_property("slowest_ms", round(attack(facing, 10_000, seed=1) * 1000, 1))
