@@ -79,7 +79,7 @@ class Double:
         """The double as our provisioning makes it known to the realm."""
         return Provider(
             alias=self.alias,
-            title="FranceConnect",
+            title="FranceConnect+" if self.alias == PLUS else "FranceConnect",
             issuer=self.issuer,
             authorization_url=f"{self.issuer}/authorize",
             token_url=f"{self.behind}/token",
