@@ -73,6 +73,8 @@ def _check_encoding(raw: bytes) -> None:
         raise SamlRefusedError(Code.NOT_UTF8) from error
     if declared and declared[1].lower() not in {b"utf-8", b"utf8"}:
         raise SamlRefusedError(Code.NOT_UTF8)
+    if b"\0" in raw:  # UTF-16 without a mark is UTF-8 with zeroes, and parsers guess which
+        raise SamlRefusedError(Code.NOT_UTF8)
 
 
 def _parsed(raw: bytes) -> Element:
