@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from identity.keycloak import (
     PROVISIONING,
@@ -19,7 +20,7 @@ from identity.keycloak import (
     read_provider,
 )
 from orchestrator.store.secrets import SecretRows
-from parvis.settings import Settings
+from parvis.settings import LOOPBACK, Settings
 from schemas.errors import ConfigurationError
 
 ADMINISTRATOR: Final = "KC_BOOTSTRAP_ADMIN_USERNAME"
@@ -111,6 +112,13 @@ def installation(
         raise ConfigurationError(
             "Parvis n'a pas encore de certificat SAML : lancez « parvis identity keys »."
         )
+    faults = [
+        f"« {address} » n'est pas une adresse de retour exacte (https, sans *)."
+        for address in wishes.portal_redirects
+        if not _is_exact(address)
+    ]
+    if faults:
+        raise ConfigurationError(*faults)
     providers: tuple[Provider, ...] = tuple(
         read_provider(content, secrets=values, digest_key=digest_key)
         for content in wishes.providers
@@ -145,6 +153,15 @@ def remarks(settings: Settings, apis: Mapping[str, AdminApi]) -> tuple[str, ...]
 def certificate_body(pem: str) -> str:
     """Return a certificate as Keycloak keeps it: base64 on one line."""
     return "".join(line for line in pem.splitlines() if not line.startswith("-"))
+
+
+def _is_exact(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
+    return is_safe and bool(parts.hostname) and "*" not in address and not parts.fragment
 
 
 def _named(providers: Collection[Mapping[str, Any]]) -> list[str]:
