@@ -86,7 +86,7 @@ def answer(about: Answering, change: str | None = None) -> str:
     if assertion is not None:
         _sign(assertion, about)
     _sign(root, about)
-    text = etree.tostring(root)
+    text = bytes(etree.tostring(root))
     if change in AFTER:
         text = AFTER[change](root, about)
     return base64.b64encode(text).decode()
@@ -216,18 +216,18 @@ def _added(path: str, xml: str) -> Alteration:
     return act
 
 
-def _comment(root: Any, _about: Answering) -> None:
-    name = _one(root, "//a:NameID")
-    text = name.text
-    name.text = text[:4]
-    comment = etree.Comment("x")
-    comment.tail = text[4:]
-    name.append(comment)
+def _split(node: Callable[[], Any]) -> Alteration:
+    """Something that is no text in the middle of the name."""
 
+    def act(root: Any, _about: Answering) -> None:
+        name = _one(root, "//a:NameID")
+        text = name.text
+        name.text = text[:4]
+        inside = node()
+        inside.tail = text[4:]
+        name.append(inside)
 
-def _instruction(root: Any, _about: Answering) -> None:
-    name = _one(root, "//a:NameID")
-    name.append(etree.ProcessingInstruction("x", "y"))
+    return act
 
 
 def _second_statement(root: Any, _about: Answering) -> None:
@@ -257,8 +257,8 @@ BEFORE: Final[dict[str, Alteration]] = {
     "transient_name_id": _with(
         "//a:NameID", "Format", "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
     ),
-    "comment_in_name_id": _comment,
-    "instruction_in_name_id": _instruction,
+    "comment_in_name_id": _split(lambda: etree.Comment("x")),
+    "instruction_in_name_id": _split(lambda: etree.ProcessingInstruction("x", "y")),
     "no_assertion": _without(_A),
     "two_assertions": _twice(_A),
     "encrypted_beside": _added(_R, _ENCRYPTED),
@@ -339,7 +339,7 @@ def _wrapped(variant: int) -> Tampering:
     """The eight classic ways to wrap what is signed round what is not."""
 
     def act(root: Any, _about: Answering) -> bytes:
-        return etree.tostring(_WRAPPINGS[variant](root))
+        return bytes(etree.tostring(_WRAPPINGS[variant](root)))
 
     return act
 
@@ -438,11 +438,11 @@ def _same_id_twice(root: Any, _about: Answering) -> bytes:
 
 
 def _doctype(root: Any, _about: Answering) -> bytes:
-    return b"<!DOCTYPE Response>" + etree.tostring(root)
+    return bytes(b"<!DOCTYPE Response>" + etree.tostring(root))
 
 
 def _entity(root: Any, _about: Answering) -> bytes:
-    text = etree.tostring(root)
+    text = bytes(etree.tostring(root))
     declared = b'<!DOCTYPE Response [<!ENTITY x SYSTEM "file:///etc/passwd">]>'
     return declared + text.replace(b"G-", b"&x;G-", 1)
 

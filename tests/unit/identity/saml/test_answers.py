@@ -18,6 +18,7 @@ LIBRARY = {Code.LIBRARY, Code.SIGNATURE, Code.EMPTY}
 # what is let through: each says why it does no harm
 HARMLESS = {
     "comment_in_name_id": "the whole text is read, comment or not",
+    "instruction_in_name_id": "the whole text is read, whatever stands in it",
     "old_sign_in": "the realm always writes the time of the answer",
     "relative_namespace": "nothing of the message is in that namespace, and the signature holds or not",
 }
@@ -25,7 +26,6 @@ REFUSED = {
     "no_name_id": LIBRARY | {Code.NAME_ID},
     "empty_name_id": LIBRARY | {Code.NAME_ID},
     "transient_name_id": {Code.NAME_ID},
-    "instruction_in_name_id": LIBRARY,
     "no_assertion": LIBRARY | {Code.ASSERTIONS},
     "two_assertions": LIBRARY | {Code.ASSERTIONS},
     "encrypted_beside": LIBRARY | {Code.ASSERTIONS},
