@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, TypeVar
+from urllib.parse import quote_plus
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from saml2 import BINDING_HTTP_POST, BINDING_HTTP_REDIRECT, SAMLError, saml, samlp
@@ -96,7 +97,7 @@ class ServiceProvider:
         )
         url = signed_url(place, "SAMLRequest", str(request), key=self._key, relay_state=relay_key)
         if provider:
-            url += f"&kc_idp_hint={provider}"
+            url += f"&kc_idp_hint={quote_plus(provider)}"
         return Departure(request_id=request_id, url=url)
 
     def read_answer(self, message: SamlMessage, *, asked: Asked) -> SignedIn:
@@ -163,7 +164,7 @@ class ServiceProvider:
             valid_until=until,
             name_id=str(code(request.name_id)),
             session_index=str(request.session_index[0].text) if request.session_index else None,
-            relay_state=message.relay_state,
+            relay_state=_relay_state(message),
         )
 
     def answer_logout(self, asked: LogoutAsked) -> str:
@@ -274,6 +275,13 @@ def _read(client: Any, xml: bytes, binding: Binding, cls: type) -> Any:
     if binding is Binding.POST:
         return client.sec.correctly_signed_message(xml.decode(), name, must=True)
     return getattr(samlp, f"{name}_from_string")(xml)
+
+
+def _relay_state(message: SamlMessage) -> str | None:
+    """Return what the browser carries along: on a redirect only what was signed with the message."""
+    if message.binding is Binding.REDIRECT:
+        return parameter(message.query, "RelayState")
+    return message.relay_state
 
 
 def _code_of(error: Exception) -> Code:

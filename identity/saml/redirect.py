@@ -88,11 +88,11 @@ def _signature(text: str) -> bytes:
 
 
 def _is_signed(signed: str, signature: bytes, algorithm: SHA256 | SHA512, certificate: str) -> bool:
-    key = x509.load_der_x509_certificate(base64.b64decode(certificate)).public_key()
-    if not isinstance(key, RSAPublicKey):
-        return False
     try:
+        key = x509.load_der_x509_certificate(base64.b64decode(certificate)).public_key()
+        if not isinstance(key, RSAPublicKey):
+            return False
         key.verify(signature, signed.encode(), padding.PKCS1v15(), algorithm)
-    except InvalidSignature:
+    except (InvalidSignature, ValueError):  # one that cannot be read verifies nothing
         return False
     return True
