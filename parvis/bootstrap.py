@@ -9,7 +9,7 @@ import socket
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import structlog
 
@@ -57,6 +57,7 @@ from orchestrator.store.forgetting import forget
 from orchestrator.store.health import answers
 from orchestrator.store.identity import PeopleReader
 from orchestrator.store.intake import PostgresInbox
+from orchestrator.store.journal_chain import JournalRows, SealChore
 from orchestrator.store.locks import TIMERS, AdvisoryLock
 from orchestrator.store.notifier import Notifier
 from orchestrator.store.offer import OfferRowsReader
@@ -70,6 +71,7 @@ from orchestrator.store.unheard import Unheard
 from orchestrator.store.vault import Vault
 from orchestrator.store.waiting import WaitingRuns
 from orchestrator.store.waker import EmbeddedWaker
+from parvis.journal_checkpoints import FOLDER, Checkpoints
 from parvis.metrics import Meter
 from parvis.repairs import Repairs
 from parvis.settings import Settings
@@ -218,9 +220,24 @@ class Hub:
         """Sign-in links of the console."""
         return StaffLinks(rows=StaffTable(database=self.database), keys=self.keys)
 
+    @cached_property
+    def journal(self) -> JournalRows:
+        """The journal's chain."""
+        return JournalRows(database=self.database)
+
+    @cached_property
+    def checkpoints(self) -> Checkpoints:
+        """The journal's signed checkpoints."""
+        return Checkpoints(
+            rows=self.journal,
+            secrets=self.secrets,
+            origin=self.settings.public_url,
+            folder=self.settings.data_dir / FOLDER,
+        )
+
     def sign_in(self, face: Face) -> SignIn:
         """Return the use cases of signing in on one face, with the realm and the key pair of now."""
-        provider = service_provider(self.settings, self.database, self.secrets, face)
+        provider = partial(service_provider, self.settings, self.database, self.secrets, face)
         return make_sign_in(provider, self.database, vault=self.vault, keys=self.keys, face=face)
 
     @cached_property
@@ -350,6 +367,8 @@ class Hub:
                     most_per_second=self.system_policies.most_per_second,
                 ),
                 MoveReplays(self.repairs.replays),
+                SealChore(self.journal),
+                Rarely("journal.checkpoint", self.checkpoints.write_due, every_seconds=600),
                 Rarely("messages.taken_up", self.unheard.take_up, every_seconds=1),
                 Rarely(
                     "partitions.made",

@@ -1,5 +1,6 @@
 """Puts signing in together: for each face its realm, its key pair, its rows."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -16,9 +17,12 @@ from orchestrator.store.sign_in import SignInTable
 from orchestrator.store.vault import Vault
 from parvis.identity_keys import BESIDE, CERTIFICATE, KEY
 from parvis.settings import Settings
+from schemas import clock
+from schemas.errors import StoreUnavailableError
 from schemas.keys import HubKeys
 from schemas.logins import Face
 
+LOOK_SECONDS: Final = 5.0
 FACES: Final = (Face.CITIZEN, Face.CONSOLE)
 _log = structlog.get_logger()
 
@@ -67,8 +71,36 @@ def service_provider(
     return ServiceProvider(config=config, descriptors=descriptors)
 
 
+class LiveProvider:
+    """The service provider of a face with the key pair of now: looked at again every few seconds.
+
+    A process may start before there is a pair, and goes on when it is changed.
+    """
+
+    def __init__(self, make: Callable[[], ServiceProvider | None]) -> None:
+        self._make = make
+        self._made: ServiceProvider | None = None
+        self._looked_at = -LOOK_SECONDS
+
+    def __call__(self) -> ServiceProvider | None:
+        """Return it, or None while the city has no realm or no pair."""
+        now = clock.monotonic()
+        if now - self._looked_at >= LOOK_SECONDS:
+            self._looked_at = now
+            fresh = self._fresh()
+            if fresh is None or self._made is None or fresh.config != self._made.config:
+                self._made = fresh
+        return self._made
+
+    def _fresh(self) -> ServiceProvider | None:
+        try:
+            return self._make()
+        except StoreUnavailableError:
+            return self._made
+
+
 def make_sign_in(
-    provider: ServiceProvider | None,
+    provider: Callable[[], ServiceProvider | None],
     database: Database,
     *,
     vault: Vault,
@@ -78,7 +110,7 @@ def make_sign_in(
     """Return the use cases of one face."""
     return SignIn(
         face=face,
-        provider=provider,
+        provider_now=LiveProvider(provider),
         rows=SignInTable(database=database, vault=vault, keys=keys, face=face),
         sessions=SessionTable(database=database, vault=vault, keys=keys, face=face),
         keys=keys,

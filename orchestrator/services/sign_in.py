@@ -5,6 +5,7 @@ is taken in once, by one transaction that decides who it is and opens the sessio
 """
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -48,10 +49,14 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignIn:
-    """The use cases of one face; without a ``provider`` nobody can sign in and everything else works."""
+    """The use cases of one face.
+
+    ``provider_now`` returns the service provider with the keys of now; while it returns None nobody can
+    sign in and everything else works.
+    """
 
     face: Face
-    provider: ServiceProvider | None
+    provider_now: Callable[[], ServiceProvider | None]
     rows: SignInRows
     sessions: SessionRows
     keys: HubKeys
@@ -59,7 +64,7 @@ class SignIn:
     @property
     def is_open(self) -> bool:
         """Whether a realm is configured for this face."""
-        return self.provider is not None
+        return self.provider_now() is not None
 
     def metadata(self) -> bytes:
         """Return our description for the realm; raises IdentityUnavailableError when there is none."""
@@ -179,11 +184,12 @@ class SignIn:
     def _ask_logout(
         self, there: AtRealm | None, session_id: UUID, *, browser: str, return_path: str
     ) -> Departure | None:
-        if self.provider is None or there is None:
+        provider = self.provider_now()
+        if provider is None or there is None:
             return None
         relay_key = secrets.token_urlsafe(24)
         try:
-            departure = self.provider.ask_logout(
+            departure = provider.ask_logout(
                 name_id=there.name_id, session_index=there.session_index, relay_key=relay_key
             )
         except IdentityUnavailableError:
@@ -193,7 +199,7 @@ class SignIn:
             face=self.face,
             relay_key=relay_key,
             browser=self._digest(b"trip", browser),
-            idp=self.provider.idp(),
+            idp=provider.idp(),
             purpose=SamlPurpose.LOGOUT,
             level_wanted=Level.DECLARED,
             is_forced=False,
@@ -231,9 +237,10 @@ class SignIn:
         return safe_path(self.rows.answered(answer.in_response_to, browser=hashed) or HOME)
 
     def _provider(self) -> ServiceProvider:
-        if self.provider is None:
+        provider = self.provider_now()
+        if provider is None:
             raise IdentityUnavailableError
-        return self.provider
+        return provider
 
     def _digest(self, use: bytes, value: str) -> bytes:
         return keyed_digest(self.keys.session, self.face.encode(), use, value.encode())

@@ -126,7 +126,7 @@ def make_sign_in(database, vault, keys, realm=None):
     parts = {"database": database, "vault": vault, "keys": keys, "face": Face.CITIZEN}
     return SignIn(
         face=Face.CITIZEN,
-        provider=realm,
+        provider_now=lambda: realm,
         rows=SignInTable(**parts),
         sessions=SessionTable(**parts),
         keys=keys,

@@ -48,7 +48,7 @@ class Desk:
         parts = {"database": database, "vault": vault, "keys": keys, "face": face}
         self.use = SignIn(
             face=face,
-            provider=self.realm,
+            provider_now=lambda: self.realm,
             rows=SignInTable(**parts),
             sessions=SessionTable(**parts),
             keys=keys,
@@ -451,7 +451,7 @@ def test_without_a_realm_nobody_signs_in_and_it_is_said(database, vault, hub_key
     parts = {"database": database, "vault": vault, "keys": hub_keys, "face": Face.CITIZEN}
     closed = SignIn(
         face=Face.CITIZEN,
-        provider=None,
+        provider_now=lambda: None,
         rows=SignInTable(**parts),
         sessions=SessionTable(**parts),
         keys=hub_keys,
