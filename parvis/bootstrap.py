@@ -218,7 +218,7 @@ class Hub:
     @cached_property
     def staff_links(self) -> StaffLinks:
         """Sign-in links of the console."""
-        return StaffLinks(rows=StaffTable(database=self.database), keys=self.keys)
+        return StaffLinks(rows=StaffTable(database=self.database, vault=self.vault), keys=self.keys)
 
     @cached_property
     def journal(self) -> JournalRows:

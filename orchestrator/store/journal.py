@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from orchestrator.store.connections import Connection
-from orchestrator.store.vault import DataKey
+from orchestrator.store.connections import Connection, Database
+from orchestrator.store.person_keys import new_key
+from orchestrator.store.vault import DataKey, Vault
 from schemas import clock, ids, jcs
 
 SALT_BYTES: Final = 16
@@ -53,3 +54,9 @@ def write(connection: Connection, key: DataKey, *entries: JournalEntry) -> None:
         connection.execute(_ENTRY, (entry_id, clock.utcnow(), entry.type, *refs, leaf))
         sealed = key.seal(entry_id, jcs.canonical(entry.record))
         connection.execute(_BODY, (entry_id, salt, sealed, key.id))
+
+
+def append(database: Database, vault: Vault, *entries: JournalEntry) -> None:
+    """Write entries about nobody in a transaction of their own."""
+    with database.transaction() as connection:
+        write(connection, new_key(connection, vault, None), *entries)

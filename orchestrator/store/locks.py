@@ -9,6 +9,7 @@ CONFIGURATION: Final = 7_270_931
 TIMERS: Final = 7_270_932
 WAKER: Final = 7_270_933
 RELAY: Final = 7_270_934
+JOURNAL: Final = 7_270_935
 
 
 def takes(connection: Connection, number: int) -> bool:

@@ -5,7 +5,10 @@ from datetime import timedelta
 from typing import Final
 
 from orchestrator.services.ports.staff import NewSession, StaffSession
-from orchestrator.store.connections import Database
+from orchestrator.store.connections import Connection, Database
+from orchestrator.store.journal import JournalEntry, write
+from orchestrator.store.person_keys import new_key
+from orchestrator.store.vault import Vault
 
 FACE: Final = "console"
 _ADD: Final = """
@@ -38,10 +41,13 @@ class StaffTable:
     """Implements ``ports.staff.StaffRows``."""
 
     database: Database
+    vault: Vault
 
     def add_link(self, digest: bytes, *, actor: str, lasts: timedelta) -> None:
-        """Keep a link."""
-        self.database.run(_ADD, (digest, actor, lasts))
+        """Keep a link, and that it was made in the journal."""
+        with self.database.transaction() as connection:
+            connection.execute(_ADD, (digest, actor, lasts))
+            self._tell(connection, "staff.link_made", actor)
 
     def is_live(self, digest: bytes) -> bool:
         """Tell whether a link may still be used."""
@@ -56,8 +62,16 @@ class StaffTable:
             "csrf": session.csrf,
             "lasts": session.lasts,
         }
-        row = self.database.one(_REDEEM, values)
-        return str(row["actor"]) if row else None
+        with self.database.transaction() as connection:
+            row = connection.execute(_REDEEM, values).fetchone()
+            if row is None:
+                return None
+            self._tell(connection, "staff.signed_in", row["actor"])
+            return str(row["actor"])
+
+    def _tell(self, connection: Connection, kind: str, actor: str) -> None:
+        entry = JournalEntry(type=kind, actor_ref=actor, record={"action": "link"})
+        write(connection, new_key(connection, self.vault, None), entry)
 
     def session(self, digest: bytes, *, idle: timedelta) -> StaffSession | None:
         """Return a live session; that it was seen is written at most once a minute."""

@@ -17,6 +17,7 @@ from parvis.cli import (
     dead_letters,
     ground,
     identity,
+    journal,
     journeys,
     partners,
     processes,
@@ -59,7 +60,7 @@ def cli(context: click.Context) -> None:
 
 
 for part in (
-    *(processes, broker, ground, city, partners, secrets, staff, identity, api_clients),
+    *(processes, broker, ground, city, partners, secrets, staff, identity, api_clients, journal),
     *(journeys, runs, dead_letters, tasks, replays),
     *(connectors, retry),
 ):

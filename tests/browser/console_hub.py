@@ -56,7 +56,7 @@ _TWO_DAYS_AGO = -172_800.0
 def make_app(database, vault, keys, *, public_url="http://127.0.0.1"):
     """The application of the tests, with the console and nothing else."""
     services = ConsoleServices(
-        links=StaffLinks(rows=StaffTable(database=database), keys=keys),
+        links=StaffLinks(rows=StaffTable(database=database, vault=vault), keys=keys),
         runs=RunViews(
             rows=RunViewRows(database, vault),
             journeys=journeys.journey_for,

@@ -15,8 +15,8 @@ COOKIE = "parvis_staff"
 
 
 @pytest.fixture
-def links(database, hub_keys):
-    return StaffLinks(rows=StaffTable(database=database), keys=hub_keys)
+def links(database, vault, hub_keys):
+    return StaffLinks(rows=StaffTable(database=database, vault=vault), keys=hub_keys)
 
 
 @pytest.fixture
@@ -54,14 +54,16 @@ def test_looking_at_a_link_does_not_use_it_up(links):
     assert not links.is_live(token)
 
 
-def test_a_hundred_parallel_redemptions_open_one_session(links, database, database_url, hub_keys):
+def test_a_hundred_parallel_redemptions_open_one_session(
+    links, database, database_url, vault, hub_keys
+):
     token = token_of(links.create("cli:essai"))
     barrier = Barrier(50)
 
     def redeem(_number):
         own = Database(database_url, size=1)
         try:
-            mine = StaffLinks(rows=StaffTable(database=own), keys=hub_keys)
+            mine = StaffLinks(rows=StaffTable(database=own, vault=vault), keys=hub_keys)
             barrier.wait(20)
             return mine.redeem(token)
         finally:
