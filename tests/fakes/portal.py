@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from functools import cached_property
 from uuid import UUID
 
 from identity.jwks import RealmKeys
@@ -210,16 +211,21 @@ class PortalHub:
             limits=limits,
             public_url=PUBLIC_URL,
         )
+        self.face, self._limits = portal_face, limits
+
+    @cached_property
+    def app(self):
+        """The whole API, for what is not of this face."""
         partner_face = PartnerFace(
-            intake=None, keys=PartnerKeys(Book()), limits=limits, public_url=PUBLIC_URL
+            intake=None, keys=PartnerKeys(Book()), limits=self._limits, public_url=PUBLIC_URL
         )
         services = ApiServices(
             partner_face=partner_face,
-            portal_face=portal_face,
+            portal_face=self.face,
             readiness=Readiness(store=ReadinessFake(), head="0001", versions=()),
             public_url=PUBLIC_URL,
         )
-        self.app = ApiLayer(services, pages)
+        return ApiLayer(services, pages)
 
     def send(self, method, target, *, token=None, body=b"", headers=None):
         given = {"Authorization": f"Bearer {token or citizen_token()}"}
@@ -227,9 +233,9 @@ class PortalHub:
             given["Content-Type"] = "application/json"
         given |= headers or {}
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return call(
-            self.app, method, target, raw, {k: v for k, v in given.items() if v is not None}
-        )
+        kept = {name: value for name, value in given.items() if value is not None}
+        app = self.face if self.face.serves(target.partition("?")[0]) else self.app
+        return call(app, method, target, raw, kept)
 
     def get(self, target, **options):
         return self.send("GET", target, **options)

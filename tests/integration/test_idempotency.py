@@ -72,22 +72,19 @@ def test_a_write_without_a_key_simply_runs(writes, database):
     assert database.one("SELECT count(*) AS n FROM idempotency_key")["n"] == 0
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
+def test_a_key_is_its_owners_at_one_address(writes):
+    act = Act()
+    writes.once(write(), act)
+    others = (
         {"owner": ("portal-login", "citizen-2")},
         {"owner": ("kiosk", "citizen-1")},
         {"method": "DELETE"},
         {"path": "/v1/access-codes/redeem"},
         {"key": "k2"},
-    ],
-    ids=repr,
-)
-def test_a_key_is_its_owners_at_one_address(writes, changes):
-    act = Act()
-    writes.once(write(), act)
-    assert not writes.once(write(**changes), act).is_replayed
-    assert act.times == 2
+    )
+    for changes in others:
+        assert not writes.once(write(**changes), act).is_replayed, changes
+    assert act.times == 1 + len(others)
 
 
 def test_parts_of_an_owner_are_not_run_together(writes):
@@ -111,10 +108,10 @@ def test_members_in_another_order_are_the_same_content(writes):
     assert writes.once(again, Act()).is_replayed
 
 
-@pytest.mark.parametrize("error", [ConflictError(), StoreUnavailableError(), KeyError("bug")])
-def test_what_was_refused_or_broke_is_not_kept(writes, error):
-    with pytest.raises(type(error)):
-        writes.once(write(), Act(raising=error))
+def test_what_was_refused_or_broke_is_not_kept(writes):
+    for error in (ConflictError(), StoreUnavailableError(), KeyError("bug")):
+        with pytest.raises(type(error)):
+            writes.once(write(), Act(raising=error))
     assert not writes.once(write(), Act()).is_replayed
 
 
