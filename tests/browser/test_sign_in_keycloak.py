@@ -14,7 +14,7 @@ from tests.plugins.requirements import chromium
 pytestmark = [pytest.mark.keycloak, pytest.mark.browser]
 
 FRANCECONNECT_ALONE = re.compile(r"^FranceConnect(?!\s*\+)")
-PATIENCE = 15_000
+PATIENCE = 60_000
 POSTED = """async body => {
   const headers = {"Content-Type": "application/x-www-form-urlencoded"};
   const answer = await fetch("/saml/acs", {method: "POST", headers, body});

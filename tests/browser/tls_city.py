@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
 from unittest import mock
 
+import requests
 from werkzeug.serving import make_server
 
 from identity.keycloak import Installation
@@ -56,6 +57,8 @@ def city(*, keycloak, api, database_url, folder):
             providers=tuple(double.provider() for double in behind.values()),
         )
         realms = citizens_only(keycloak, api, ours)
+        # the first answer takes longer than the hub waits for one
+        requests.get(f"{realms.citizens}/protocol/saml/descriptor", timeout=60)
         site.routes[HUB] = stack.enter_context(_serving(create_app(hub)))
         yield SimpleNamespace(
             hub=hub,

@@ -135,7 +135,7 @@ class PlainBrowser:
 
     def _ask(self, method, url, data):
         answer = self.session.request(
-            method, url, data=data or None, allow_redirects=False, timeout=30
+            method, url, data=data or None, allow_redirects=False, timeout=60
         )
         for cookie in self.session.cookies:
             cookie.secure = False  # loopback is as good as TLS to a browser, not to this library

@@ -25,7 +25,7 @@ from cryptography.x509.oid import NameOID
 
 DROPPED = {b"connection", b"keep-alive", b"x-forwarded-for", b"x-forwarded-host"}
 DROPPED |= {b"x-forwarded-proto", b"x-forwarded-port"}
-PATIENCE = 30
+PATIENCE = 60
 
 
 class Authority:

@@ -22,7 +22,7 @@ from tests.plugins.keycloak import Realms
 SECRET = "an-invented-secret"
 FRANCECONNECT, PLUS = "france-connect", "france-connect-plus"
 HUB, ELSEWHERE = "https://hub.example.org", "https://elsewhere.example.org"
-SECONDS = 30
+SECONDS = 60
 
 
 class Double:
