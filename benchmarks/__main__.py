@@ -21,6 +21,7 @@ MEASURES: Final = (
     ("Mémoire de la démonstration", "memory", 1, (), ()),
     ("Événements acceptés par seconde, à côté du plancher", "intake", 2, (), ()),
     ("Un jeton vérifié, à côté du décodage nu de la bibliothèque", "token_check", 1, (), ()),
+    ("Une réponse SAML vérifiée, à côté du programme xmlsec1", "saml_login", 1, (), ()),
     ("Processeur d'un appel sortant, à côté de http.client", "transport", 1, (), ()),
 )
 # those that have a smaller size

@@ -56,6 +56,7 @@ NEEDS = (
     ),
     RABBITMQ,
     JAVA,
+    Need(title="xmlsec1", package="xmlsec1", programs=("xmlsec1",)),
 )
 KEYCLOAK_NEEDS = (
     JAVA,

@@ -113,6 +113,8 @@ def _signature(element: Any) -> Any:
 
 def _verify(element: Any, root: Any, pem: bytes) -> None:
     signature = _signature(element)
+    if [one.get("URI") for one in signature.iter(f"{_DS}Reference")] != [f"#{element.get('ID')}"]:
+        raise SignatureError("the signature is not about the element it stands in")
     context = xmlsec.SignatureContext()
     context.key = _key_of(pem)
     for algorithm in REFERENCES:
