@@ -215,9 +215,13 @@ def _by_civil_status(claim: Claim, ours: CivilStatus, candidates: Sequence[Candi
     if len(likely) > 1:
         return Decision(act=Act.REVIEW, rule=Rule.SEVERAL_CANDIDATES, others=ids)
     (one,) = likely
-    if any(names.is_franceconnect(alias) for alias in one.aliases):
-        return Decision(act=Act.REVIEW, rule=Rule.OTHER_SUBJECT, others=ids)
     alike = compared(ours, one.civil_status)
+    if any(names.is_franceconnect(alias) for alias in one.aliases):
+        # with a field that differs it is a twin or a corrected name: somebody of their own, until a
+        # person has looked
+        is_somebody_else = Alike.DIFFERENT in alike.values()
+        act = Act.PROPOSE if is_somebody_else else Act.REVIEW
+        return Decision(act=act, rule=Rule.OTHER_SUBJECT, others=ids)
     is_certain = (
         all(alike[name] is Alike.EQUAL for name in CIVIL_STATUS)
         and is_complete(ours)

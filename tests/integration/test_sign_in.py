@@ -231,12 +231,12 @@ def test_one_field_that_differs_is_proposed_and_shows_nothing(desk, changes):
     }
 
 
-def test_twins_are_two_people(desk):
+def test_twins_are_two_people_and_both_sign_in(desk):
     first = desk.session(franceconnect(1)).citizen_id
-    second = desk.session(franceconnect(2, given_names="Léa Marie"))
+    second = desk.session(franceconnect(2, given_names="Léa Marie")).citizen_id
 
-    # her sister's civil status differs by one field, and her sister holds a subject of FranceConnect
-    assert second is None or second.citizen_id != first
+    assert second != first
+    assert desk.count("identity_case", "kind = 'proposed_match' AND rule = 'other_subject'") == 1
 
 
 def test_two_subjects_of_franceconnect_are_never_joined_by_themselves(desk):
