@@ -7,6 +7,7 @@ from orchestrator.store.idempotency import IdempotencyTable
 from orchestrator.store.library import AttemptCounters, SignupTable
 from orchestrator.store.sessions import forget_sessions
 from orchestrator.store.sign_in import forget_conversations
+from orchestrator.store.staff_roles import StaffRoleTable
 from orchestrator.store.vault import Vault
 
 _SCANS: Final = "DELETE FROM scan_counter WHERE day < (parvis_now() - interval '25 months')::date"
@@ -19,4 +20,5 @@ def forget(database: Database, vault: Vault) -> int:
     gone += AttemptCounters(database=database).forget_old()
     gone += IdempotencyTable(database=database).forget_old()
     gone += forget_conversations(database) + forget_sessions(database)
+    gone += StaffRoleTable(database=database, vault=vault).forget_old()
     return gone + sum(database.run(sql) for sql in (_SCANS, _INBOX))

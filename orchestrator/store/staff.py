@@ -24,12 +24,12 @@ INSERT INTO web_session(digest, face, actor, csrf, expires_at)
 SELECT %(session)s, %(face)s, actor, %(csrf)s, parvis_now() + %(lasts)s FROM used RETURNING actor"""
 _SESSION: Final = """
 SELECT actor, csrf, expires_at, seen_at < parvis_now() - interval '1 minute' AS is_stale
-  FROM web_session WHERE digest = %(digest)s AND face = %(face)s
+  FROM web_session WHERE digest = %(digest)s AND face = %(face)s AND login_id IS NULL
    AND expires_at > parvis_now() AND seen_at > parvis_now() - %(idle)s"""
 _SEEN: Final = "UPDATE web_session SET seen_at = parvis_now() WHERE digest = %s"
 _END: Final = "DELETE FROM web_session WHERE digest = %s AND face = %s"
 _FORGET_SESSIONS: Final = """
-DELETE FROM web_session WHERE face = %(face)s
+DELETE FROM web_session WHERE face = %(face)s AND login_id IS NULL
    AND (expires_at <= parvis_now() OR seen_at <= parvis_now() - %(idle)s)"""
 _FORGET_LINKS: Final = (
     "DELETE FROM console_link WHERE expires_at <= parvis_now() - interval '30 days'"

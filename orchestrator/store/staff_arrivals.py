@@ -24,7 +24,8 @@ from schemas.logins import Face, Level, SamlPurpose
 _TAKE: Final = """
 UPDATE staff_role SET login_id = %(login)s
  WHERE name = %(name)s AND login_id IS NULL AND revoked_at IS NULL
-   AND NOT EXISTS (SELECT FROM staff_role o WHERE o.name = %(name)s AND o.login_id <> %(login)s)"""
+   AND NOT EXISTS (SELECT FROM staff_role o WHERE o.name = %(name)s AND o.login_id <> %(login)s
+                      AND o.revoked_at IS NULL)"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

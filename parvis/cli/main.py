@@ -27,6 +27,7 @@ from parvis.cli import (
     secrets,
     staff,
     tasks,
+    users,
 )
 from parvis.cli.context import Session
 from parvis.cli.french import FrenchGroup, sentence
@@ -60,7 +61,7 @@ def cli(context: click.Context) -> None:
 
 
 for part in (
-    *(processes, broker, ground, city, partners, secrets, staff, identity, api_clients, journal),
+    *(processes, broker, ground, city, partners, secrets, staff, users, identity, api_clients, journal),
     *(journeys, runs, dead_letters, tasks, replays),
     *(connectors, retry),
 ):

@@ -1,8 +1,53 @@
 """What the sign-in of staff needs of the store: links that work once, sessions that end."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Protocol
+from uuid import UUID
+
+
+class Role(StrEnum):
+    """What a member of staff is in the console."""
+
+    ADMIN = "admin"
+    CONNECTOR_MANAGER = "connector_manager"
+    LIBRARIAN = "librarian"
+    DPO = "dpo"
+    OBSERVER = "observer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleGrant:
+    """A role in force, for the whole city or for one territory."""
+
+    role: Role
+    territory: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedRole:
+    """A role as somebody grants it to a name of the staff realm."""
+
+    name: str = field(repr=False)
+    role: Role
+    territory: str | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantedRole:
+    """A role granted; ``is_taken`` once somebody signed in under the name."""
+
+    name: str = field(repr=False)
+    role: Role
+    territory: str | None
+    granted_by: str
+    granted_at: datetime
+    until: datetime | None
+    is_taken: bool
+    is_over: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,3 +88,19 @@ class StaffRows(Protocol):
 
     def forget_ended(self, *, idle: timedelta) -> int:
         """Delete the sessions and links nobody can use any more; returns how many rows went."""
+
+
+class StaffRoleRows(Protocol):
+    """Roles granted to names; every change is written in the journal with it."""
+
+    def grant(self, wanted: WantedRole, *, actor: str) -> bool:
+        """Grant a role; False when that name has it for that territory already."""
+
+    def revoke(self, name: str, role: Role | None, *, actor: str) -> int:
+        """Take a role of a name back, or all of them; returns how many."""
+
+    def granted(self) -> Sequence[GrantedRole]:
+        """Return what is granted and not taken back, by name."""
+
+    def of(self, login_id: UUID) -> Sequence[RoleGrant]:
+        """Return the roles in force of whoever signed in so."""
