@@ -3,18 +3,27 @@
 Two uses. As a library (``answers``, ``logout``, ``descriptor``, ``keys``) it makes any message a realm could
 send, and the same with one thing wrong. As a mock behind a port it serves the realms to a browser. Settings:
 ``{"base": "http://127.0.0.1:8180" or absent, "realms": {"parvis": {"entity_id", "acs", "sls"}, …}}``; a
-realm whose name ends in ``staff`` has staff. What goes wrong is the common fault switch, on ``descriptor``,
-``saml`` and ``login``.
+realm whose name ends in ``staff`` has staff. Where applications have tokens, a realm also holds
+``"applications": {"portal": {"secret", "roles"}, "portal-login": {"redirect_uris"}}`` (a citizen's token by
+code and PKCE; its ``sub`` is the attribute ``kc_user``).
+
+What goes wrong is the common fault switch, on any operation (``descriptor``, ``saml``, ``login``, ``auth``,
+``token``, ``certs`` …); ``drift`` on ``/access_token/…`` of ``token`` alters a claim before it is signed.
+``POST /_mock/change`` (``{"realm", "change"}``) makes the next answer wrong in one way of ``answers.BEFORE``
+(altered, then signed) or ``answers.AFTER`` (tampered with once signed), ``GET /_mock/changes`` lists them;
+``POST /_mock/rotate`` signs with a new key, ``POST /_mock/forget`` announces no older one (``{"realm"}``).
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from mock_partners.clock import MockClock
 from mock_partners.desk import Desk
-from mock_partners.faults import RECEIVING
 from mock_partners.keycloak.provider import Client, Realms
+from mock_partners.keycloak.server import Front, Keycloak
+from mock_partners.keycloak.tokens import Application
 
-__all__ = ["Client", "Realms", "build"]
+__all__ = ["Application", "Client", "Keycloak", "Realms", "build"]
 
 
 def build(settings: Mapping[str, object]) -> Desk:
@@ -27,11 +36,24 @@ def build(settings: Mapping[str, object]) -> Desk:
     if set(settings) - {"base", "realms"} or not isinstance(realms, Mapping) or not realms:
         msg = 'keycloak: {"base", "realms": {name: {"entity_id", "acs", "sls"}}} is wanted'
         raise ValueError(msg)
+    clock = MockClock()
     try:
-        clients = {str(name): Client(**each) for name, each in realms.items()}
-    except TypeError as error:
+        clients = {str(name): _client(each) for name, each in realms.items()}
+        applications = {
+            str(name): {key: Application(**values) for key, values in _callers(each).items()}
+            for name, each in realms.items()
+        }
+    except (TypeError, AttributeError) as error:
         msg = f"keycloak: {error}"
         raise ValueError(msg) from error
-    clock = MockClock()
-    mock = Realms(str(base).rstrip("/") if base else None, clients, clock)
-    return Desk(mock, faults=RECEIVING | {"session_lost"}, clock=clock)
+    place = str(base).rstrip("/") if base else None
+    return Front(Keycloak(place, clients, clock, applications=applications), clock)
+
+
+def _client(realm: Mapping[str, str]) -> Client:
+    return Client(**{key: text for key, text in realm.items() if key != "applications"})
+
+
+def _callers(realm: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = realm.get("applications", {})
+    return found

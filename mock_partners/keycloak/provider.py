@@ -9,6 +9,7 @@ import binascii
 import re
 import secrets
 import urllib.request
+import uuid
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -39,7 +40,7 @@ from mock_partners.keycloak.logout import (
 from mock_partners.keycloak.people import CITIZENS, FRANCECONNECT, STAFF, Person
 from mock_partners.wire import Answer, Request
 
-__all__ = ["Client", "Realms"]
+__all__ = ["Client", "Realms", "RefusedError", "Session", "Visit"]
 
 ROUTE: Final = re.compile(
     r"/realms/(?P<realm>[a-z-]{1,40})/(?P<place>protocol/saml/descriptor|protocol/saml|login|logout|account)"
@@ -103,6 +104,7 @@ class Realms:
     def reset(self) -> None:
         """Forget visits and sessions; the keys stay."""
         self._state = _State()
+        self.changes: dict[str, str] = {}
 
     def lose_sessions(self) -> None:
         """Forget everybody who signed in."""
@@ -177,11 +179,14 @@ class Realms:
             way=values.get("kc_idp_hint"),
         )
         session = self._session(request, realm)
-        if session is not None and message.get("ForceAuthn") != "true":
+        if session is not None and message.get("ForceAuthn") not in {"true", "1"}:
             return self._answered(request, visit, session)
+        return self._choice(realm, self._begun(visit), visit)
+
+    def _begun(self, visit: Visit) -> str:
         key = secrets.token_urlsafe(16)
         self._state.visits[key] = visit
-        return self._choice(realm, key, visit)
+        return key
 
     def _choice(self, realm: str, key: str, visit: Visit) -> Answer:
         action = f"/realms/{realm}/login"
@@ -211,7 +216,7 @@ class Realms:
         session = Session(
             realm=realm,
             person=values["person"],
-            index=before.index if before else f"{secrets.token_hex(12)}::{secrets.token_hex(16)}",
+            index=before.index if before else f"{secrets.token_hex(12)}::{uuid.uuid4()}",
         )
         self._state.sessions[cookie] = session
         made = self._answered(request, visit, session)
@@ -233,10 +238,11 @@ class Realms:
             key=ring.active,
             name_id=_person(session).name_id(client.entity_id),
             session_index=session.index,
-            attributes=_attributes(session),
+            attributes=self._said(session),
             now=self._clock.now(),
         )
-        fields = [("SAMLResponse", answer(about)), ("RelayState", visit.relay_state)]
+        change = self.changes.pop(visit.realm, None)
+        fields = [("SAMLResponse", answer(about, change)), ("RelayState", visit.relay_state)]
         return pages.carrying(client.acs, fields)
 
     def _logged_out(self, request: Request, realm: str, message: Any, relay: str) -> Answer:
@@ -342,6 +348,10 @@ class Realms:
             ]
         return self._certificates[realm]
 
+    def _said(self, session: Session) -> dict[str, str]:
+        said = _person(session).attributes()
+        return said | {"username": session.person} if session.realm.endswith("staff") else said
+
     def _counted(self) -> dict[str, int]:
         sessions = self._state.sessions.values()
         return {name: sum(one.realm == name for one in sessions) for name in self._clients}
@@ -351,11 +361,6 @@ def _person(session: Session) -> Person:
     if session.realm.endswith("staff"):
         return Person(key=f"staff/{session.person}", shown=session.person)
     return CITIZENS[session.person]
-
-
-def _attributes(session: Session) -> dict[str, str]:
-    said = _person(session).attributes()
-    return said | {"username": session.person} if session.realm.endswith("staff") else said
 
 
 def _values(request: Request) -> Mapping[str, str]:
