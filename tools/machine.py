@@ -56,7 +56,12 @@ NEEDS = (
     ),
     RABBITMQ,
     JAVA,
-    Need(title="xmlsec1", package="xmlsec1", programs=("xmlsec1",)),
+    Need(
+        title="xmlsec1",
+        package="xmlsec1",
+        variable="PARVIS_TEST_XMLSEC1",
+        programs=("xmlsec1",),
+    ),
 )
 KEYCLOAK_NEEDS = (
     JAVA,

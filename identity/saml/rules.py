@@ -21,6 +21,7 @@ ISSUED_WITHIN: Final = timedelta(minutes=5)
 LONGEST: Final = timedelta(minutes=10)
 MOST_ATTRIBUTES: Final = 64
 MOST_VALUE_BYTES: Final = 4096
+LONGEST_NAME: Final = 256
 ONE_AT_MOST: Final = ("fc_acr", "fc_sub", "idp_alias", "username", "email_verified")
 EXACTLY_ONE: Final = ("kc_user",)
 
@@ -150,7 +151,9 @@ def _name_id(assertion: saml.Assertion) -> str:
     name_id = assertion.subject.name_id
     if name_id is None or not (name_id.text or "").strip():
         raise SamlRefusedError(Code.NAME_ID)
-    if name_id.format != saml.NAMEID_FORMAT_PERSISTENT or len(name_id.text) > MOST_VALUE_BYTES:
+    if name_id.format != saml.NAMEID_FORMAT_PERSISTENT or len(name_id.text) > LONGEST_NAME:
+        raise SamlRefusedError(Code.NAME_ID)
+    if not name_id.text.isprintable():
         raise SamlRefusedError(Code.NAME_ID)
     return str(code(name_id))
 
