@@ -177,8 +177,8 @@ def _credentials(form: Mapping[str, str], basic: str | None) -> tuple[str, str]:
     return unquote_plus(name), unquote_plus(secret)
 
 
-def _challenge(verifier: str) -> str:
-    digest = hashlib.sha256(verifier.encode()).digest()
+def _challenge(proof: str) -> str:
+    digest = hashlib.sha256(proof.encode()).digest()
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 

@@ -259,8 +259,8 @@ def test_keys_change_and_the_old_ones_are_announced_until_they_are_forgotten(vis
 
 
 def asked(**changes):
-    verifier = "v" * 43
-    digest = hashlib.sha256(verifier.encode()).digest()
+    proof = "v" * 43
+    digest = hashlib.sha256(proof.encode()).digest()
     values = {
         "client_id": "portal-login",
         "redirect_uri": "https://portal.test/back",
