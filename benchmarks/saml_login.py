@@ -168,15 +168,19 @@ def _answers(config: SamlConfig, ring: KeyRing, count: int) -> list[str]:
         "fc_acr": "eidas1",
         "fc_sub": "0" * 64 + "v1",
     }
-    about = {
-        "issuer": ISSUER,
-        "audience": config.entity_id,
-        "acs": config.acs,
-        "request_id": ASKED.request_id,
-        "key": ring.active,
-        "attributes": attributes,
-    }
-    return [answer(Answering(**about)) for _ in range(count)]
+    return [
+        answer(
+            Answering(
+                issuer=ISSUER,
+                audience=config.entity_id,
+                acs=config.acs,
+                request_id=ASKED.request_id,
+                key=ring.active,
+                attributes=attributes,
+            )
+        )
+        for _ in range(count)
+    ]
 
 
 def _timed(read: Callable[[str], None], text: str) -> float:
