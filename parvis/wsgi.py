@@ -21,6 +21,7 @@ from orchestrator.services.rate_limits import RateLimits, RatePolicy
 from orchestrator.services.readiness import STOPPING, Readiness, Stopping
 from orchestrator.services.signups import Signups
 from orchestrator.services.snapshots import Snapshot
+from orchestrator.services.staff_entry import StaffEntry
 from orchestrator.store import migrate
 from orchestrator.store.citizen_space import CitizenSpaceTable
 from orchestrator.store.consent_texts import ConsentTextRows
@@ -34,6 +35,7 @@ from orchestrator.store.partners import PartnerRows
 from orchestrator.store.placements import PlacementTable
 from orchestrator.store.readiness import ReadinessRows
 from orchestrator.store.redemption import SignedInRedemption
+from orchestrator.store.staff_roles import StaffRoleTable
 from orchestrator.store.views import SystemViewRows
 from parvis.bootstrap import Hub
 from parvis.portal import make_portal_face, realm_keys
@@ -167,7 +169,11 @@ def _citizen_services(hub: Hub, intake: Intake) -> CitizenServices:
 
 def _console_services(hub: Hub) -> ConsoleServices:
     return ConsoleServices(
-        links=hub.staff_links,
+        entry=StaffEntry(
+            sign_in=hub.sign_in(Face.CONSOLE),
+            links=hub.staff_links,
+            roles=StaffRoleTable(database=hub.database, vault=hub.vault),
+        ),
         runs=hub.repairs.views,
         connectors=ConnectorViews(
             rows=SystemViewRows(hub.database),

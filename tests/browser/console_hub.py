@@ -12,14 +12,20 @@ from orchestrator.engine.runs import Park, Transition
 from orchestrator.services.connector_views import ConnectorViews
 from orchestrator.services.ports.intake import Arrival, RunStart
 from orchestrator.services.run_views import RunViews
+from orchestrator.services.sign_in import SignIn
+from orchestrator.services.staff_entry import StaffEntry
 from orchestrator.services.staff_links import StaffLinks
 from orchestrator.store.committer import Committer
 from orchestrator.store.intake import PostgresInbox
 from orchestrator.store.notifier import Notifier
 from orchestrator.store.runs import RunStore
+from orchestrator.store.sessions import SessionTable
+from orchestrator.store.sign_in import SignInTable
 from orchestrator.store.staff import StaffTable
+from orchestrator.store.staff_roles import StaffRoleTable
 from orchestrator.store.views import RunViewRows, SystemViewRows
 from schemas import clock, ids
+from schemas.logins import Face
 from schemas.messages import Message
 from schemas.receipts import Exchange
 from web.console import ConsoleServices, create_blueprint
@@ -53,10 +59,22 @@ SOURCE = "/partners/volt_exemple"
 _TWO_DAYS_AGO = -172_800.0
 
 
-def make_app(database, vault, keys, *, public_url="http://127.0.0.1"):
-    """The application of the tests, with the console and nothing else."""
-    services = ConsoleServices(
+def make_app(database, vault, keys, *, public_url="http://127.0.0.1", realm=None):
+    """The application of the tests, with the console and nothing else; ``realm`` stands for that of staff."""
+    parts = {"database": database, "vault": vault, "keys": keys, "face": Face.CONSOLE}
+    entry = StaffEntry(
+        sign_in=SignIn(
+            face=Face.CONSOLE,
+            provider_now=lambda: realm,
+            rows=SignInTable(**parts),
+            sessions=SessionTable(**parts),
+            keys=keys,
+        ),
         links=StaffLinks(rows=StaffTable(database=database, vault=vault), keys=keys),
+        roles=StaffRoleTable(database=database, vault=vault),
+    )
+    services = ConsoleServices(
+        entry=entry,
         runs=RunViews(
             rows=RunViewRows(database, vault),
             journeys=journeys.journey_for,

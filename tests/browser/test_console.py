@@ -17,13 +17,13 @@ def hub(database, database_url, vault, hub_keys):
     own = Database(database_url)
     app = make_app(own, vault, hub_keys)
     with serving(app) as url:
-        yield SimpleNamespace(url=url, made=made, links=app.extensions["console"].links)
+        yield SimpleNamespace(url=url, made=made, links=app.extensions["console"].entry.links)
     own.close()
 
 
 @pytest.fixture
 def link(database, vault, hub_keys):
-    links = make_app(database, vault, hub_keys).extensions["console"].links
+    links = make_app(database, vault, hub_keys).extensions["console"].entry.links
     return lambda: links.create("cli:essai")
 
 

@@ -144,14 +144,14 @@ def test_what_has_ended_is_forgotten_and_nothing_else(links, database):
 
 
 def test_a_link_shows_a_button_and_the_button_signs_in(client, app):
-    answer = sign_in(client, app.extensions["console"].links)
+    answer = sign_in(client, app.extensions["console"].entry.links)
 
     assert (answer.status_code, answer.location) == (303, "/console/")
     assert client.get("/console/").status_code == 200
 
 
 def test_the_button_needs_the_token_of_its_own_page(client, app, database):
-    path = app.extensions["console"].links.create("cli:essai")
+    path = app.extensions["console"].entry.links.create("cli:essai")
 
     answer = client.post(path, data={"csrf_token": "autre"})
 
@@ -161,7 +161,7 @@ def test_the_button_needs_the_token_of_its_own_page(client, app, database):
 
 
 def test_a_spent_link_says_what_to_do(client, app):
-    links = app.extensions["console"].links
+    links = app.extensions["console"].entry.links
     path = links.create("cli:essai")
     links.redeem(token_of(path))
 
@@ -171,7 +171,7 @@ def test_a_spent_link_says_what_to_do(client, app):
 
 
 def test_the_address_of_a_link_is_told_to_nobody(client, app):
-    path = app.extensions["console"].links.create("cli:essai")
+    path = app.extensions["console"].entry.links.create("cli:essai")
 
     answer = client.get(path)
 
@@ -183,7 +183,7 @@ def test_the_cookie_is_bound_to_https_where_there_is_https(database, vault, hub_
     app = make_app(database, vault, hub_keys, public_url="https://parvis.example.org")
     client = app.test_client()
     client.environ_base["wsgi.url_scheme"] = "https"
-    links = app.extensions["console"].links
+    links = app.extensions["console"].entry.links
 
     cookie = sign_in(client, links).headers.getlist("Set-Cookie")[0]
 
@@ -193,7 +193,7 @@ def test_the_cookie_is_bound_to_https_where_there_is_https(database, vault, hub_
 
 
 def test_signing_out_ends_the_session_for_every_copy_of_its_cookie(client, app, database):
-    sign_in(client, app.extensions["console"].links)
+    sign_in(client, app.extensions["console"].entry.links)
     copied = client.get_cookie(COOKIE).value
     csrf = re.search(r'name="csrf" value="([^"]+)"', client.get("/console/").text)[1]
 
@@ -219,13 +219,14 @@ def _addresses(app):
 
 
 DOORS = {"console.door", "console.enter"}
+SAML = {f"console.saml_{name}" for name in ("metadata", "acs", "sls")} | {"console.depart"}
 
 
 @pytest.mark.parametrize("who", ["anonymous", "guesser", "expired", "signed_in"])
 def test_every_address_of_the_console_asks_who_is_there(app, database, who):
     client = app.test_client()
     if who in {"expired", "signed_in"}:
-        sign_in(client, app.extensions["console"].links)
+        sign_in(client, app.extensions["console"].entry.links)
     if who == "expired":
         age(database, "web_session", "seen_at", "31 minutes")
     if who == "guesser":
@@ -237,7 +238,7 @@ def test_every_address_of_the_console_asks_who_is_there(app, database, who):
         seen[method, endpoint] = answer.status_code
 
     assert len(seen) > 12
-    refused = {key: code for key, code in seen.items() if key[1] not in DOORS}
+    refused = {key: code for key, code in seen.items() if key[1] not in DOORS | SAML}
     if who == "signed_in":
         assert not set(refused.values()) & {401, 403, 500}
         posted = {code for (method, _), code in refused.items() if method == "POST"}
@@ -245,11 +246,12 @@ def test_every_address_of_the_console_asks_who_is_there(app, database, who):
     else:
         assert set(refused.values()) == {401}
     assert {code for key, code in seen.items() if key[1] in DOORS} <= {410, 422}
+    assert {code for key, code in seen.items() if key[1] in SAML} <= {400, 503}  # no realm here
 
 
 def test_every_page_bears_the_security_headers(app):
     client = app.test_client()
-    sign_in(client, app.extensions["console"].links)
+    sign_in(client, app.extensions["console"].entry.links)
     for method, address, _ in _addresses(app):
         headers = client.open(address, method=method).headers
         policy = headers["Content-Security-Policy"]

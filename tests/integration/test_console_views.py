@@ -34,7 +34,7 @@ def views(database, vault):
 def client(database, vault, hub_keys):
     app = make_app(database, vault, hub_keys)
     client = app.test_client()
-    sign_in(client, app.extensions["console"].links)
+    sign_in(client, app.extensions["console"].entry.links)
     return client
 
 

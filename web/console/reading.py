@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 
 from schemas import clock
+from web.console import words
 
 
 def add_filters(blueprint: Blueprint) -> None:
@@ -18,6 +19,7 @@ def add_filters(blueprint: Blueprint) -> None:
         ("precise", precise),
         ("lasting", lasting),
         ("milliseconds", milliseconds),
+        ("role_name", words.ROLES.__getitem__),
     ):
         blueprint.add_app_template_filter(function, name)
 

@@ -14,8 +14,8 @@ def create_blueprint(services: ConsoleServices) -> Blueprint:
     blueprint.after_request(_keep_links_to_ourselves)  # runs after the headers of ``dress``
     dress(blueprint, Face(name="console", city=services.city))
     problems.add_answers(blueprint)
-    doors.add_guard(blueprint, services.links)
-    doors.add_pages(blueprint, services.links)
+    doors.add_guard(blueprint, services.entry)
+    doors.add_pages(blueprint, services.entry)
     pages.add_pages(blueprint, services)
     runs.add_pages(blueprint, services.runs)
     reading.add_filters(blueprint)

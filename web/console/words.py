@@ -24,6 +24,13 @@ class Word:
     advice: Any = None
 
 
+ROLES: Final[Mapping[str, Any]] = {
+    "admin": _("administrateur"),
+    "connector_manager": _("gestionnaire de connecteurs"),
+    "librarian": _("bibliothécaire"),
+    "dpo": _("délégué à la protection des données"),
+    "observer": _("observateur"),
+}
 FILTERS: Final[Mapping[str, Any]] = {
     "state": _("État"),
     "journey": _("Parcours"),

@@ -7,17 +7,20 @@ from flask import Flask
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from schemas.errors import StoreUnavailableError
+from schemas.logins import Face
 from web.console import ConsoleServices, create_blueprint
 from web.layout import LayoutSettings, install
 
 
 class Broken:
-    """Links whose store fails as it is told."""
+    """A way in whose store fails as it is told."""
 
     def __init__(self, error):
         self.error = error
+        self.links = SimpleNamespace()
+        self.sign_in = SimpleNamespace(face=Face.CONSOLE, is_open=False)
 
-    def session(self, _cookie):
+    def staff(self, _cookie):
         raise self.error
 
 
@@ -29,7 +32,7 @@ def answer():
         install(app, settings)
         other = SimpleNamespace()
         services = ConsoleServices(
-            links=Broken(error), runs=other, connectors=other, city=lambda: "Ville"
+            entry=Broken(error), runs=other, connectors=other, city=lambda: "Ville"
         )
         app.register_blueprint(create_blueprint(services))
         return app.test_client().get("/console/")
