@@ -86,6 +86,7 @@ class Line:
 
     def execute(self, sql, parameters=None, **how):
         raw = self._alive()
+        self._is_session = self._is_session or "advisory_lock" in sql or "LISTEN" in sql
         match self._fate(sql):
             case "before":
                 self._cut()
@@ -95,7 +96,6 @@ class Line:
             case "deadlock":
                 raise psycopg.errors.DeadlockDetected("deadlock made by the campaign")
             case _:
-                self._is_session = self._is_session or "advisory_lock" in sql or "LISTEN" in sql
                 return raw.execute(sql, parameters, **how)
         raise psycopg.OperationalError(GONE)
 
