@@ -1,6 +1,5 @@
 """Signing in on PostgreSQL: conversations, who somebody is, sessions, and what nobody may do twice."""
 
-import secrets
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -360,7 +359,7 @@ def test_a_session_ends_when_idle_for_an_hour_or_old(desk, column):
     assert desk.use.session(cookie) is None
 
 
-@pytest.mark.parametrize("cookie", [None, "", "é", "x" * 65, secrets.token_urlsafe(32)])
+@pytest.mark.parametrize("cookie", [None, "", "é", "x" * 65, "y" * 43])
 def test_a_cookie_that_is_none_of_ours_is_nobody(desk, cookie):
     assert desk.use.session(cookie) is None
 
