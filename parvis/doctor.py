@@ -7,8 +7,6 @@ import shutil
 import socket
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +16,10 @@ from orchestrator.services.ports.offer import Entry, EntryKey
 from orchestrator.store import migrate
 from orchestrator.store.health import ServerHealth, server_health
 from parvis.bootstrap import Hub, open_hub
+from parvis.findings import Finding
+from parvis.findings import fault as _fault
+from parvis.findings import remark as _remark
+from parvis.findings import well as _well
 from parvis.metrics import running_version
 from parvis.settings import Settings, remarks
 from schemas import clock
@@ -32,38 +34,7 @@ from schemas.receipts import ProbeLevel
 OLDEST_SERVER: Final = 150000  # server_version_num of PostgreSQL 15
 MOST_SKEW_SECONDS: Final = 5
 LEAST_DISK_BYTES: Final = 1 << 30
-
-
-class Level(StrEnum):
-    """How a check went."""
-
-    WELL = "bon"
-    REMARK = "remarque"
-    FAULT = "faute"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """What one check found; ``remedy`` says what to do."""
-
-    level: Level
-    subject: str
-    detail: str
-    remedy: str = ""
-
-    @property
-    def is_fault(self) -> bool:
-        """Whether the hub cannot work well like this."""
-        return self.level is Level.FAULT
-
-    def sentence(self) -> str:
-        """Return the line people read."""
-        remedy = f" → {self.remedy}" if self.remedy else ""
-        return f"[{self.level:8}] {self.subject} : {self.detail.rstrip('.')}{remedy}"
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the finding for a program."""
-        return {**asdict(self), "level": str(self.level)}
+MOST_CHECKPOINT_SECONDS: Final = 26 * 3600
 
 
 def examined(environ: Mapping[str, str]) -> tuple[Finding, ...]:
@@ -177,6 +148,7 @@ def _tables(hub: Hub) -> Iterator[Finding]:
         return
     yield _well("configuration", f"révision {state.revision}, {len(state.entries)} éléments")
     yield from _secrets(hub, state.entries)
+    yield from _journal(hub)
     yield from _systems(hub)
 
 
@@ -244,17 +216,17 @@ def _systems(hub: Hub) -> Iterator[Finding]:
             yield _fault(subject, probe.cause or "injoignable", probe.remedy or "voyez la console")
 
 
+def _journal(hub: Hub) -> Iterator[Finding]:
+    late, age = hub.journal.late(), hub.checkpoints.age_seconds()
+    if late:
+        detail = f"{late} écritures attendent leur sceau depuis plus d'une minute"
+        yield _fault("journal", detail, "lancez « parvis scheduler », ou voyez ses traces")
+    elif age is not None and age > MOST_CHECKPOINT_SECONDS:
+        detail = f"dernier point de contrôle il y a {age / 3600:.0f} h"
+        yield _fault("journal", detail, "lancez « parvis scheduler », ou voyez ses traces")
+    else:
+        yield _well("journal", "scellé")
+
+
 def _one_per_profile(services: Iterable[Any]) -> list[Any]:
     return list({service.profile_id: service for service in services}.values())
-
-
-def _well(subject: str, detail: str) -> Finding:
-    return Finding(level=Level.WELL, subject=subject, detail=detail)
-
-
-def _remark(subject: str, detail: str, remedy: str = "") -> Finding:
-    return Finding(level=Level.REMARK, subject=subject, detail=detail, remedy=remedy)
-
-
-def _fault(subject: str, detail: str, remedy: str) -> Finding:
-    return Finding(level=Level.FAULT, subject=subject, detail=detail, remedy=remedy)

@@ -4,7 +4,7 @@ The only room that imports the library ``keycloak``; nothing here runs while peo
 """
 
 from identity.keycloak.api import AdminApi, Credentials, Server
-from identity.keycloak.client_secrets import client_secret
+from identity.keycloak.client_secrets import client_known, client_secret
 from identity.keycloak.difference import Change, Finding
 from identity.keycloak.providers import Provider, read_provider
 from identity.keycloak.provisioning import Provisioning, Report, Stopped
@@ -23,6 +23,7 @@ __all__ = [
     "Report",
     "Server",
     "Stopped",
+    "client_known",
     "client_secret",
     "read_provider",
 ]

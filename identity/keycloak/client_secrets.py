@@ -1,8 +1,14 @@
-"""Secrets of the clients we made: read or renewed on demand, kept by Keycloak alone."""
+"""Clients of a realm: whether there is one, and the secrets of those we made, kept by Keycloak alone."""
 
 from identity.keycloak.api import AdminApi
 from identity.keycloak.difference import is_marked
 from schemas.errors import IdentityRefusedError
+
+
+def client_known(api: AdminApi, realm: str, name: str) -> bool:
+    """Tell whether a realm has a client of that name."""
+    found = api.get(f"/{realm}/clients", clientId=name) or []
+    return any(one["clientId"] == name for one in found)
 
 
 def client_secret(

@@ -6,7 +6,8 @@ Keycloak does not sign it, so trust rests on TLS, on its name and on where its e
 import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -62,6 +63,26 @@ def fetch(address: str, *, ca_file: Path | None = None) -> bytes:
                 return _at_most(answer)
     except (requests.RequestException, OSError) as error:
         raise IdentityUnavailableError from error
+
+
+def time_at(address: str, *, ca_file: Path | None = None) -> datetime | None:
+    """Return what time it is where a description is fetched, or None when it does not tell.
+
+    Raises:
+        IdentityUnavailableError: nobody answers.
+    """
+    try:
+        with requests.Session() as session:
+            session.trust_env = False
+            verify = str(ca_file) if ca_file else True
+            answer = session.request(
+                "HEAD", address, timeout=SECONDS, allow_redirects=False, verify=verify
+            )
+            return parsedate_to_datetime(answer.headers.get("Date", "")).astimezone(UTC)
+    except (requests.RequestException, OSError) as error:
+        raise IdentityUnavailableError from error
+    except ValueError:
+        return None
 
 
 def judge(xml: bytes, idp_entity_id: str) -> bytes:

@@ -120,10 +120,14 @@ class SignIn:
         try:
             return self._arrive(message, browser)
         except SamlRefusedError as error:
-            case = str(ids.uuid7())
-            _log.warning("identity.refused", face=self.face, reason=error.code, case=case)
-            self.rows.refused(error.code, case)
-            raise SamlRefusedError(error.code, case=case) from error
+            raise self._told(error) from error
+
+    def _told(self, error: SamlRefusedError) -> SamlRefusedError:
+        """Write a refusal in the log and the journal; returns it with its case."""
+        case = str(ids.uuid7())
+        _log.warning("identity.refused", face=self.face, reason=error.code, case=case)
+        self.rows.refused(error.code, case)
+        return SamlRefusedError(error.code, case=case)
 
     def _arrive(self, message: SamlMessage, browser: str | None) -> Arrived:
         provider = self._provider()
@@ -213,12 +217,15 @@ class SignIn:
         """End the sessions that the realm names; returns where the browser goes with our answer.
 
         Raises:
-            SamlRefusedError: the request is not trusted, or came before.
+            SamlRefusedError: the request is not trusted, or came before; journalled.
         """
         provider = self._provider()
-        asked = provider.read_logout(message)
+        try:
+            asked = provider.read_logout(message)
+        except SamlRefusedError as error:
+            raise self._told(error) from error
         if not self.rows.seen(asked):
-            raise SamlRefusedError("replay")
+            raise self._told(SamlRefusedError("replay"))
         ended = self.sessions.end_named(asked.name_id, asked.session_index)
         _log.info("identity.logged_out", face=self.face, ended=ended)
         return provider.answer_logout(asked)
@@ -230,8 +237,10 @@ class SignIn:
         """
         try:
             answer = self._provider().read_logout_answer(message)
-        except (SamlRefusedError, IdentityUnavailableError) as error:
-            _log.info("identity.logout_answer_ignored", reason=getattr(error, "code", "closed"))
+        except SamlRefusedError as error:
+            self._told(error)
+            return HOME
+        except IdentityUnavailableError:
             return HOME
         hashed = self._digest(b"trip", browser or "")
         return safe_path(self.rows.answered(answer.in_response_to, browser=hashed) or HOME)

@@ -121,10 +121,17 @@ def _read(folder: Path, name: str) -> bytes:
 
 
 @click.command(cls=FrenchCommand)
+@click.argument("part", metavar="[identity]", type=click.Choice(["identity"]), required=False)
 @as_json
-def doctor(*, is_json: bool) -> int:
-    """Vérifie l'installation ; chaque ligne qui ne va pas dit quoi faire."""
-    findings = health.examined(os.environ)
+@session
+def doctor(session: Session, *, part: str | None, is_json: bool) -> int:
+    """Vérifie l'installation, ou la connexion (identity) ; chaque ligne qui ne va pas dit quoi faire."""
+    if part is None:
+        findings = health.examined(os.environ)
+    else:
+        from parvis.doctor_identity import examined_identity  # noqa: PLC0415 - loads the SAML library
+
+        findings = examined_identity(session.hub, os.environ)
     if is_json:
         answer([finding.as_json() for finding in findings])
     else:

@@ -191,3 +191,37 @@ def test_a_certificate_is_told_to_keycloak_on_one_line():
     pem = "-----BEGIN CERTIFICATE-----\nMIIB\nabcd\n-----END CERTIFICATE-----\n"
 
     assert certificate_body(pem) == "MIIBabcd"
+
+
+def test_the_doctor_tells_a_missing_mapper_and_an_unknown_application(
+    administered, parvis, keycloak_api
+):
+    assert parvis("identity", "apply")[0] == 0
+    _, staff = administered.values()
+    assert "mappeur" not in parvis("doctor", "identity")[1]
+    code, *_ = parvis(
+        "api-clients", "add", "nobody", "--application", "portail", "--kind", "application"
+    )
+    assert code == 0
+    (client,) = [
+        one
+        for one in keycloak_api.get(f"/{staff}/clients")
+        if one["clientId"].endswith("/console/saml/metadata")
+    ]
+    path = f"/{staff}/clients/{client['id']}"
+    mapper = next(
+        one
+        for one in keycloak_api.get(f"{path}/protocol-mappers/models")
+        if one["config"].get("attribute.name") == "username"
+    )
+    keycloak_api.delete(f"{path}/protocol-mappers/models/{mapper['id']}")
+    body = keycloak_api.get(path)
+    body["attributes"]["saml.client.signature"] = "false"
+    keycloak_api.put(path, body)
+
+    code, out, _ = parvis("doctor", "identity")
+
+    assert code == 1
+    assert f"{mapper['name']} manque → lancez « parvis identity apply »" in out
+    assert "saml.client.signature" in out
+    assert "nobody n'existe pas dans le royaume des usagers" in out
