@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 
 from orchestrator.store import migrate
 from orchestrator.store.connections import Database
@@ -22,6 +23,8 @@ pytest_plugins = [
     "tests.plugins.hub",
 ]
 
+settings.register_profile("any machine", deadline=None)  # a slow one proves nothing
+settings.load_profile("any machine")
 MASTER_KEY = bytes(range(32))
 ROOM_BYTES = 4 * 1024**3
 
