@@ -83,8 +83,14 @@ class Meter:
 class TableCollector(Collector):
     """Asks the tables when somebody looks; says so when they cannot be reached."""
 
-    def __init__(self, read: Callable[[], Figures]) -> None:
+    def __init__(
+        self,
+        read: Callable[[], Figures],
+        *,
+        checkpoint_age: Callable[[], float | None] = lambda: None,
+    ) -> None:
         self._read = read
+        self._checkpoint_age = checkpoint_age
 
     def describe(self) -> Iterable[Metric]:
         """Return nothing: registering must not ask the database."""
@@ -93,6 +99,10 @@ class TableCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the figures."""
         yield InfoMetricFamily("parvis_build", "What runs", {"version": running_version()})
+        age = self._checkpoint_age()
+        if age is not None:
+            title = "Since the journal's last checkpoint on this machine"
+            yield _gauge("journal_checkpoint_age_seconds", title, (), {(): age})
         try:
             found = self._read()
         except StoreUnavailableError:

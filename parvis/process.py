@@ -92,7 +92,8 @@ def serve_figures(hub: Hub) -> None:
     if port is None:
         return
     registry = shared_registry(folder) if folder else hub.meter.registry
-    registry.register(TableCollector(FigureRows(hub.database).figures))
+    figures = FigureRows(hub.database).figures
+    registry.register(TableCollector(figures, checkpoint_age=hub.checkpoints.age_seconds))
     try:
         serve(registry, port=port, address=hub.settings.metrics_address)
     except OSError:

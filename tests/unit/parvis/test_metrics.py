@@ -41,6 +41,14 @@ def test_what_is_counted_is_shown_under_its_published_name():
         assert line in text
 
 
+def test_the_journals_last_checkpoint_ages_where_there_is_one():
+    for age, line in ((7.0, "parvis_journal_checkpoint_age_seconds 7.0"), (None, None)):
+        registry = CollectorRegistry()
+        registry.register(TableCollector(lambda: FIGURES, checkpoint_age=lambda age=age: age))
+        assert ("checkpoint_age_seconds" in shown(registry)) is (line is not None)
+        assert line is None or line in shown(registry)
+
+
 def test_the_tables_are_asked_when_somebody_looks():
     registry = CollectorRegistry()
     asked = []
