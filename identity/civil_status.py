@@ -17,7 +17,7 @@ FRANCE: Final = "99100"
 UNSPECIFIED: Final = "unspecified"
 _LIGATURES: Final = str.maketrans({"œ": "OE", "Œ": "OE", "æ": "AE", "Æ": "AE"})
 # apostrophes, hyphens, dashes, blanks
-_GAPS: Final = re.compile(r"[\s'\u2019\u02bc\u2010-\u2015\u2212-]+")
+_GAPS: Final = re.compile(r"[\s'\u2018\u2019\u02bc\u2010-\u2015\u2212-]+")
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -31,9 +31,9 @@ class Alike(StrEnum):
 
 def normalised(text: str) -> str:
     """Return a name as it is compared."""
-    plain = unicodedata.normalize("NFKD", text.translate(_LIGATURES))
+    plain = unicodedata.normalize("NFKD", text)
     bare = "".join(letter for letter in plain if not unicodedata.combining(letter))
-    return _GAPS.sub(" ", bare.upper()).strip()
+    return _GAPS.sub(" ", bare.translate(_LIGATURES).upper()).strip()
 
 
 def is_complete(person: CivilStatus) -> bool:
