@@ -14,6 +14,8 @@ from schemas import ids
 from schemas.keys import HubKeys, keyed_digest
 from schemas.logins import CIVIL_STATUS, CivilStatus, Level
 
+DECLARED: Final = "declared"
+"""Source of a value that nobody vouches for, or no longer: the login it came by was taken away."""
 _LOCK: Final = "SELECT pg_advisory_xact_lock(%s)"
 _OWNERS: Final = """
 SELECT l.id, l.issuer, l.alias, l.subject_hash, l.citizen_id, l.level FROM login l
@@ -37,7 +39,7 @@ SELECT DISTINCT k.citizen_id FROM civil_status_key k
   JOIN citizen c ON c.id = k.citizen_id AND c.state = 'active' AND c.merged_into IS NULL
  WHERE k.digest = ANY(%s) ORDER BY k.citizen_id LIMIT 20"""
 _CIVIL_STATUS: Final = """
-SELECT s.citizen_id, s.id, s.field, s.value, s.source, k.id AS key_id, k.wrapped
+SELECT s.citizen_id, s.id, s.field, s.value, s.source, s.level, k.id AS key_id, k.wrapped
   FROM civil_status s JOIN data_key k ON k.id = s.data_key_id
  WHERE s.citizen_id = ANY(%s) AND s.closed_at IS NULL"""
 _CLOSE_VALUES: Final = """
@@ -204,7 +206,7 @@ def keep_civil_status(
     if person is None or citizen_id is None or claim.level < Level.ACCOUNT_PROVED:
         return
     known = _civil_statuses(connection, sealing.vault, [citizen_id]).get(citizen_id)
-    if known is not None and known[0] == person:
+    if known is not None and known[0] == person and DECLARED not in known[1]:
         return
     keys, data_key = sealing.keys, sealing.data_key
     open_fields = _replaceable(connection, citizen_id, claim.level)
@@ -254,7 +256,8 @@ def _civil_statuses(
         except ErasedError:
             continue
         values[row["citizen_id"]][row["field"]] = text
-        sources[row["citizen_id"]].add(row["source"])
+        is_vouched = row["level"] >= Level.ACCOUNT_PROVED
+        sources[row["citizen_id"]].add(row["source"] if is_vouched else DECLARED)
     return {
         citizen: (CivilStatus(**known), frozenset(sources[citizen]))
         for citizen, known in values.items()
