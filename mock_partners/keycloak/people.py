@@ -1,12 +1,15 @@
 """Invented people of the two realms: citizens by FranceConnect or by an account, and staff."""
 
 import hashlib
+import re
+import secrets
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Final
 
-__all__ = ["CITIZENS", "STAFF", "Person"]
+__all__ = ["CITIZENS", "STAFF", "Person", "invented", "new_key"]
 
 FRANCECONNECT: Final = "france-connect"
 
@@ -73,7 +76,37 @@ CITIZENS: Final = {
         ),
     )
 }
+_INVENTED: Final = re.compile(r"nouveau-[0-9a-f]{8}")
+_GIVEN: Final = ("Alba", "Basile", "Clélia", "Ewen", "Inès", "Maël", "Nour", "Zélie")
+_NAMES: Final = (
+    "ÉCHANTILLON",
+    "ÉPREUVE",
+    "ESSAI",
+    "EXEMPLE",
+    "FICTIF",
+    "MODÈLE",
+    "SPÉCIMEN",
+    "TÉMOIN",
+)
+_PLACES: Final = ("13055", "83137", "06088", "84007", "2B033", "97611", "59350", "67482")
 STAFF: Final = {
     "admin.demo": "Administratrice de démonstration",
     "biblio.demo": "Bibliothécaire de démonstration",
 }
+
+
+def new_key() -> str:
+    """The key of somebody who does not exist yet."""
+    return f"nouveau-{secrets.token_hex(4)}"
+
+
+def invented(key: str) -> Person | None:
+    """Somebody made of a key alone, the same each time; None for a key that is not of that kind."""
+    if _INVENTED.fullmatch(key) is None:
+        return None
+    digest = hashlib.sha256(key.encode()).digest()
+    day = date(1950, 1, 1) + timedelta(days=int.from_bytes(digest[:2]) % 20_000)
+    given, name = _GIVEN[digest[2] % 8], _NAMES[digest[3] % 8]
+    gender = ("female", "male")[digest[4] % 2]
+    born = _born(given, name, day.isoformat(), gender, _PLACES[digest[5] % 8])
+    return Person(key=key, shown=f"{given} {name}", alias=FRANCECONNECT, civil_status=born)

@@ -37,7 +37,14 @@ from mock_partners.keycloak.logout import (
     logout_response,
     query,
 )
-from mock_partners.keycloak.people import CITIZENS, FRANCECONNECT, STAFF, Person
+from mock_partners.keycloak.people import (
+    CITIZENS,
+    FRANCECONNECT,
+    STAFF,
+    Person,
+    invented,
+    new_key,
+)
 from mock_partners.wire import Answer, Request
 
 __all__ = ["Client", "Realms", "RefusedError", "Session", "Visit"]
@@ -198,14 +205,14 @@ class Realms:
             for person in CITIZENS.values()
             if wanted is None or person.alias == wanted
         ]
+        people.append((new_key(), "Quelqu'un d'inventé à l'instant, par FranceConnect"))
         title = "FranceConnect (doublure)" if wanted else "Se connecter"
         return pages.choice(action, key, people, title=title)
 
     def _login(self, request: Request, realm: str) -> Answer:
         values = _values(request)
         visit = self._state.visits.pop(values.get("visit", ""), None)
-        known = STAFF if realm.endswith("staff") else CITIZENS
-        if visit is None or visit.realm != realm or values.get("person") not in known:
+        if visit is None or visit.realm != realm or not _lives_in(realm, values.get("person", "")):
             raise RefusedError("Cette page a expiré : recommencez la connexion.")
         before = self._session(request, realm)
         if before is not None and before.person != values["person"]:
@@ -357,10 +364,18 @@ class Realms:
         return {name: sum(one.realm == name for one in sessions) for name in self._clients}
 
 
+def _lives_in(realm: str, key: str) -> bool:
+    if realm.endswith("staff"):
+        return key in STAFF
+    return key in CITIZENS or invented(key) is not None
+
+
 def _person(session: Session) -> Person:
     if session.realm.endswith("staff"):
         return Person(key=f"staff/{session.person}", shown=session.person)
-    return CITIZENS[session.person]
+    found = CITIZENS.get(session.person) or invented(session.person)
+    assert found is not None  # noqa: S101  looked at when they signed in
+    return found
 
 
 def _values(request: Request) -> Mapping[str, str]:

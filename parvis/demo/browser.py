@@ -89,11 +89,16 @@ class Page:
 
 
 class Browser:
-    """One person's browser; its cookies live as long as it does."""
+    """One person's browser; its cookies live as long as it does.
 
-    def __init__(self, base: str) -> None:
+    It goes nowhere but to ``base`` and to the sites it is told of beside it.
+    """
+
+    def __init__(self, base: str, *beside: str) -> None:
         self._base = base
         self.cookies: dict[str, str] = {}
+        self._jars = {urlsplit(base).netloc: self.cookies}
+        self._jars |= {urlsplit(site).netloc: {} for site in beside}
 
     def get(self, url: str) -> Page:
         """Open an address."""
@@ -135,37 +140,39 @@ class Browser:
 
     def _ask(self, method: str, url: str, body: bytes | None) -> tuple[int, dict[str, str], bytes]:
         address = urlsplit(url)
-        if address.netloc != urlsplit(self._base).netloc:
+        jar = self._jars.get(address.netloc)
+        if jar is None:
             msg = f"{address.netloc} is a third party"
             raise LookupError(msg)
         target = address.path + (f"?{address.query}" if address.query else "")
         connection = http.client.HTTPConnection(address.netloc, timeout=TIMEOUT_SECONDS)
         try:
-            connection.request(method, target, body=body, headers=self._headers(body))
+            connection.request(method, target, body=body, headers=self._headers(body, jar))
             answer = connection.getresponse()
             content = answer.read()
         finally:
             connection.close()
         for text in answer.headers.get_all("Set-Cookie", []):
-            self._keep(text)
+            _keep(jar, text)
         headers = {name.lower(): value for name, value in answer.getheaders()}
         return answer.status, headers, content
 
-    def _headers(self, body: bytes | None) -> dict[str, str]:
+    def _headers(self, body: bytes | None, jar: dict[str, str]) -> dict[str, str]:
         headers = {"User-Agent": AGENT, "Accept-Language": "fr", "Accept": "text/html"}
-        if self.cookies:
-            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        if jar:
+            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in jar.items())
         if body is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
             headers["Origin"] = self._base
         return headers
 
-    def _keep(self, text: str) -> None:
-        for name, morsel in SimpleCookie(text).items():
-            if morsel["max-age"] == "0" or not morsel.value:
-                self.cookies.pop(name, None)
-            else:
-                self.cookies[name] = morsel.value
+
+def _keep(jar: dict[str, str], text: str) -> None:
+    for name, morsel in SimpleCookie(text).items():
+        if morsel["max-age"] == "0" or not morsel.value:
+            jar.pop(name, None)
+        else:
+            jar[name] = morsel.value
 
 
 def _read(url: str, status: int, headers: dict[str, str], content: bytes) -> Page:

@@ -17,6 +17,8 @@ from parvis.demo.folder import HOST, DemoFolder, public_key_of
 FILE: Final = Path(__file__).with_name("city.yaml")
 KOHA, GATEWAY, DROP, MAIL = "koha", "sms_ovh", "desk_drop", "mail"
 SENDERS: Final = "senders"
+IDENTITY: Final = "keycloak"
+REALMS: Final = {"parvis": "", "parvis-staff": "/console"}
 DOUBLES: Final = frozenset({KOHA, GATEWAY})
 DROP_EVERY: Final = "2s"
 POSTERS_LAST: Final = timedelta(days=365)
@@ -67,7 +69,10 @@ def read_city() -> Document:
 def mock_names(document: Document) -> list[str]:
     """Return the systems that have a double of ours behind a port."""
     profiles = document["profiles"]
-    return [name for name in profiles if profiles[name]["connector"] in DOUBLES] + [SENDERS]
+    return [name for name in profiles if profiles[name]["connector"] in DOUBLES] + [
+        SENDERS,
+        IDENTITY,
+    ]
 
 
 def mail_profile(document: Document) -> str:
@@ -128,7 +133,22 @@ def mock_settings(city: City, *, hub: str, notice: Mapping[str, str], seed: int)
     rows = [{**each, "communes": []} for each in city.partners]
     senders = {"hub_url": hub, "notice": dict(notice), "seed": seed, "senders": rows}
     mocks[SENDERS] = {"kind": SENDERS, "port": city.ports[SENDERS], "settings": senders}
+    mocks[IDENTITY] = _identity(city, hub=hub)
     return {"mocks": mocks}
+
+
+def _identity(city: City, *, hub: str) -> dict[str, Any]:
+    """Return the settings of the double of Keycloak: both realms, and the hub as their one service."""
+    realms = {
+        name: {
+            "entity_id": f"{hub}{below}/saml/metadata",
+            "acs": f"{hub}{below}/saml/acs",
+            "sls": f"{hub}{below}/saml/sls",
+        }
+        for name, below in REALMS.items()
+    }
+    settings = {"base": city.address(IDENTITY), "realms": realms}
+    return {"kind": IDENTITY, "port": city.ports[IDENTITY], "settings": settings}
 
 
 def _placed(

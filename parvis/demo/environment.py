@@ -14,7 +14,9 @@ OURS: Final = "PARVIS_"
 TESTS: Final = "PARVIS_TEST_"
 
 
-def write_environment(folder: DemoFolder, *, database_url: str, port: int) -> None:
+def write_environment(
+    folder: DemoFolder, *, database_url: str, port: int, identity_url: str
+) -> None:
     """Write the settings all processes share, as ``NAME=value`` lines."""
     values = {
         "PARVIS_MODE": "demo",
@@ -22,6 +24,7 @@ def write_environment(folder: DemoFolder, *, database_url: str, port: int) -> No
         "PARVIS_MASTER_KEY_FILE": str(folder.master_key),
         "PARVIS_SECRET_KEY_FILE": str(folder.secret_key),
         "PARVIS_PUBLIC_URL": f"http://{HOST}:{port}",
+        "PARVIS_IDP_URL": identity_url,
         "PARVIS_BIND": f"{HOST}:{port}",
         "PARVIS_WEB_PROCESSES": "1",
         "PARVIS_LOG_FORMAT": "json",

@@ -26,6 +26,10 @@ SELECT p.id, p.state, p.our_ref, p.external_ref, p.service_id, p.citizen_id, p.r
 _NOTIFICATIONS: Final = """
 SELECT template, channel, purpose, profile, provider_ref, sent_at
   FROM notification WHERE run_id = %s ORDER BY sent_at"""
+_OWNER: Final = """
+SELECT c.state, EXISTS (SELECT FROM journal_entry j WHERE j.type = 'access_code.redeemed'
+         AND j.case_ref = p.id::text) AS journalled
+  FROM preregistration p JOIN citizen c ON c.id = p.citizen_id WHERE p.source = %s AND p.subject = %s"""
 _CODE: Final = "SELECT redeemed_at FROM access_code WHERE run_id = %s ORDER BY created_at"
 _OPEN_LIBRARIES: Final = """
 SELECT name, latitude, longitude FROM place
@@ -112,6 +116,10 @@ class Facts:
         """Return the pre-registration of a sender's reference, with its library."""
         rows = self._all(_PREREGISTRATION, (source, subject))
         return rows[0] if rows else None
+
+    def owner(self, source: str, subject: str) -> Row:
+        """Return whose a pre-registration is now, and whether the journal tells of its code."""
+        return self._one(_OWNER, (source, subject))
 
     def notifications(self, run_id: UUID) -> list[Row]:
         """Return the messages a run sent."""

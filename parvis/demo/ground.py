@@ -22,6 +22,7 @@ from orchestrator.services.purposes import PARTNER_ARRIVAL, notice_sha256
 from orchestrator.store.locks import TIMERS, WAKER
 from parvis.children import Crew, Program
 from parvis.demo.city import (
+    IDENTITY,
     City,
     drop_folders,
     filled,
@@ -176,7 +177,12 @@ class Ground:
             self.crew.start(Server("postgres", self._postgres))
         except ConfigurationError as error:
             raise DemoRefusedError(" ".join(error.faults)) from error
-        write_environment(self.folder, database_url=self.database_url, port=self.city.ports[HUB])
+        write_environment(
+            self.folder,
+            database_url=self.database_url,
+            port=self.city.ports[HUB],
+            identity_url=self.city.address(IDENTITY),
+        )
 
     def _preparation(self) -> "subprocess.Popen[str]":
         command = [sys.executable, "-P", "-m", "parvis.demo.preparation", str(self.folder.path)]

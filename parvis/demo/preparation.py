@@ -18,6 +18,7 @@ from orchestrator.store.offer import OpenDataRows
 from parvis.bootstrap import Hub, open_hub
 from parvis.demo.environment import environment_of
 from parvis.demo.folder import DemoFolder
+from parvis.identity_keys import SamlKeys
 from parvis.settings import Settings
 from schemas.errors import ConfigurationError, ParvisError, StoreUnavailableError
 
@@ -58,6 +59,7 @@ def prepare(hub: Hub, folder: Path, data: OpenData) -> dict[str, Any]:
     ConsentRows(hub.database).seed()
     counts = OpenDataRows(hub.database).import_open_data(data, actor=ACTOR)
     secrets = _put_secrets(hub, json.loads((folder / "secrets.json").read_bytes()))
+    SamlKeys(hub.secrets, public_url=hub.settings.public_url).make(actor=ACTOR)
     city = (folder / "city.yaml").read_text(encoding="utf-8")
     applied = hub.configuration.apply(city, actor=ACTOR)
     hub.database.close()

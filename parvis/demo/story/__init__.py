@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from parvis.demo.story import electricity, leases, poster, repeats, student
+from parvis.demo.story import electricity, identity, leases, poster, repeats, student
 from parvis.demo.story.stage import DidNotHappenError, Sent, Stage
 
 __all__ = ["SCENES", "DidNotHappenError", "Stage", "play"]
@@ -13,6 +13,7 @@ SCENES: Final[Mapping[str, str]] = {
     "leases": "Deux baux",
     "student": "Une carte d'étudiant, un jour de panne",
     "poster": "Une affiche scannée",
+    "identity": "Une seule identité",
     "repeats": "Trois envois qui ne changent rien",
 }
 
@@ -31,5 +32,7 @@ def play(stage: Stage, heading: Callable[[str], None]) -> None:
     student.play(stage)
     heading(SCENES["poster"])
     poster.play(stage)
+    heading(SCENES["identity"])
+    identity.play(stage)
     heading(SCENES["repeats"])
     repeats.play(stage, first)

@@ -14,7 +14,7 @@ def folder(tmp_path):
     made = DemoFolder(tmp_path / "demo")
     made.take()
     made.keep_keys()
-    write_environment(made, database_url=URL, port=8123)
+    write_environment(made, database_url=URL, port=8123, identity_url="http://127.0.0.1:8180")
     return made
 
 
