@@ -151,6 +151,7 @@ class Demonstration:
         token = next(each["token"] for each in placements if each["status"] == "live")
         rows = {
             "Page de l'affiche": f"{hub}/a/{token}",
+            "Mon espace (connexion de démonstration)": f"{hub}/mon-espace",
             "Page d'activation": f"{hub}/code",
             "Console (lien à usage unique, 15 min)": self._console_link(),
             "Documentation de l'API": f"{hub}/v1/docs",

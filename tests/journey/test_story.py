@@ -46,14 +46,14 @@ def test_the_story_is_told_and_every_line_of_it_was_checked(demo):
 def test_the_closing_table_counts_what_the_story_did(demo):
     table = demo.table
 
-    assert (table["events_received"], table["events_from_partners"]) == (6, 4)
-    assert (table["journeys_done"], table["journeys_waiting"], table["journeys_other"]) == (3, 3, 0)
-    assert table["messages_sent"] == 4
-    assert table["codes_redeemed"] == 2
+    assert (table["events_received"], table["events_from_partners"]) == (7, 5)
+    assert (table["journeys_done"], table["journeys_waiting"], table["journeys_other"]) == (4, 3, 0)
+    assert table["messages_sent"] == 5
+    assert table["codes_redeemed"] == 3
     assert table["calls_made"] > 10
     assert table["calls_repeated"] >= 2
     delays = table["event_to_sms_ms"]
-    assert delays["count"] == 3
+    assert delays["count"] == 4
     assert 0 < delays["median"] <= delays["worst"] < 5000
 
 
@@ -78,6 +78,7 @@ def test_demo_json_holds_what_scripts_need_and_is_private(demo):
         "koha_draguignan",
         "sms_city",
         "senders",
+        "keycloak",
     }
     for address in (state["hub"], state["citizen"], state["console"], *state["mocks"].values()):
         assert address.startswith("http://127.0.0.1:")

@@ -1,6 +1,6 @@
 import pytest
 
-from parvis.demo.browser import Browser, _read
+from parvis.demo.browser import Browser, _keep, _read
 
 PAGE = """<!doctype html><html><head><title>T</title>
 <link rel="stylesheet" href="/static/a.css"><link rel="icon" href="data:,">
@@ -87,8 +87,8 @@ def test_nobody_else_is_ever_asked():
 def test_cookies_are_kept_until_they_are_taken_back():
     browser = Browser("http://127.0.0.1:1")
 
-    browser._keep("session=abc; Path=/; HttpOnly; SameSite=Lax")
+    _keep(browser.cookies, "session=abc; Path=/; HttpOnly; SameSite=Lax")
     assert browser._headers(None)["Cookie"] == "session=abc"
-    browser._keep("session=; Max-Age=0; Path=/")
+    _keep(browser.cookies, "session=; Max-Age=0; Path=/")
 
     assert "Cookie" not in browser._headers(None)
