@@ -88,7 +88,7 @@ def test_cookies_are_kept_until_they_are_taken_back():
     browser = Browser("http://127.0.0.1:1")
 
     _keep(browser.cookies, "session=abc; Path=/; HttpOnly; SameSite=Lax")
-    assert browser._headers(None)["Cookie"] == "session=abc"
+    assert browser._headers(None, browser.cookies)["Cookie"] == "session=abc"
     _keep(browser.cookies, "session=; Max-Age=0; Path=/")
 
-    assert "Cookie" not in browser._headers(None)
+    assert "Cookie" not in browser._headers(None, browser.cookies)
