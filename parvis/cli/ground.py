@@ -3,6 +3,7 @@
 import base64
 import os
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from orchestrator.store.offer import OpenDataRows
 from parvis import doctor as health
 from parvis.cli.context import Session, answer, as_json, say, session
 from parvis.cli.french import FrenchCommand, FrenchGroup
+from parvis.findings import Finding
 from schemas.errors import ConfigurationError, ImportRefusedError
 
 SHIPPED = Path(__file__).parent.parent / "data"
@@ -120,18 +122,27 @@ def _read(folder: Path, name: str) -> bytes:
         raise ImportRefusedError(fault) from error
 
 
-@click.command(cls=FrenchCommand)
-@click.argument("part", metavar="[identity]", type=click.Choice(["identity"]), required=False)
+@click.group(cls=FrenchGroup, invoke_without_command=True)
+@as_json
+@click.pass_context
+def doctor(context: click.Context, *, is_json: bool) -> int:
+    """Vérifie l'installation ; chaque ligne qui ne va pas dit quoi faire."""
+    if context.invoked_subcommand is not None:
+        return 0
+    return _told(health.examined(os.environ), is_json=is_json)
+
+
+@doctor.command("identity")
 @as_json
 @session
-def doctor(session: Session, *, part: str | None, is_json: bool) -> int:
-    """Vérifie l'installation, ou la connexion (identity) ; chaque ligne qui ne va pas dit quoi faire."""
-    if part is None:
-        findings = health.examined(os.environ)
-    else:
-        from parvis.doctor_identity import examined_identity  # noqa: PLC0415 - loads the SAML library
+def doctor_identity(session: Session, *, is_json: bool) -> int:
+    """Vérifie la connexion : clés, royaumes, mappeurs, horloges, rôles, applications."""
+    from parvis.doctor_identity import examined_identity  # noqa: PLC0415 - loads the SAML library
 
-        findings = examined_identity(session.hub, os.environ)
+    return _told(examined_identity(session.hub, os.environ), is_json=is_json)
+
+
+def _told(findings: Sequence[Finding], *, is_json: bool) -> int:
     if is_json:
         answer([finding.as_json() for finding in findings])
     else:
