@@ -2,6 +2,7 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from html import unescape
 
 import pytest
 
@@ -91,6 +92,27 @@ def test_the_code_finds_the_preregistration_and_nothing_else_does(citizen, code)
     assert "PV-" in page
     again = citizen.press("/mon-espace/code", "/mon-espace/code", code=code)
     assert (again.status_code, "ouvre rien" in again.text) == (422, True)
+
+
+def test_a_code_typed_on_a_page_opened_before_the_sign_in_is_the_citizens_too(
+    citizen, code, database
+):
+    opened = citizen.get("/code")
+    token = TOKEN.search(opened.text)[1]
+    citizen.sign_in(franceconnect(1))
+
+    done = citizen.client.post("/code", data={"csrf_token": token, "code": code})
+
+    assert done.headers["Location"] == "/mon-espace?code=ajoute"
+    assert "PV-" in citizen.get("/mon-espace").text
+    assert database.one("SELECT count(*) AS n FROM account")["n"] == 1
+
+
+def test_a_wrong_code_still_leaves_the_way_to_sign_in_first(citizen):
+    page = citizen.press("/code", "/code", code="00000-00000")
+
+    assert page.status_code == 422
+    assert "/connexion?vers=" in page.text
 
 
 def test_what_the_announced_person_had_is_the_citizens_afterwards(citizen, code, database):
@@ -303,6 +325,16 @@ def test_nobody_is_sent_elsewhere(citizen, onward):
     arrived = citizen.sign_in(local(1), onward=onward)
 
     assert arrived.headers["Location"] == "/"
+
+
+def test_the_language_is_kept_across_the_trip(citizen):
+    page = citizen.get("/connexion?lang=en").text
+    (way,) = re.findall(r'href="(/connexion/depart[^"]*avec=compte[^"]*)"', page)
+
+    arrived = citizen.answer(citizen.get(unescape(way)).headers["Location"], local(1))
+
+    assert arrived.headers["Location"] == "/mon-espace?lang=en"
+    assert "My space" in citizen.get("/mon-espace?lang=en").text
 
 
 def test_two_tabs_of_one_browser_both_arrive(citizen):

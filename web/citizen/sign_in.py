@@ -22,14 +22,14 @@ def add_pages(blueprint: Blueprint, services: CitizenServices) -> None:
 
     @blueprint.get("/connexion")
     def sign_in() -> ResponseReturnValue:
-        onward = safe_path(request.args.get("vers", "/mon-espace"))
+        onward = _onward()
         if doorway.session() is not None:
             return redirect(onward, 303)
         return _choice(services, onward)
 
     @blueprint.get("/connexion/depart")
     def depart() -> ResponseReturnValue:
-        onward = safe_path(request.args.get("vers", "/mon-espace"))
+        onward = _onward()
         wants = request.args.get("avec") == "franceconnect"
         provider = services.franceconnect if wants else None
         try:
@@ -49,6 +49,11 @@ def add_pages(blueprint: Blueprint, services: CitizenServices) -> None:
     @blueprint.get("/au-revoir")
     def left() -> ResponseReturnValue:
         return render_template("citizen/left.html")
+
+
+def _onward() -> str:
+    """Return where to go once signed in: a path of ours, in the language of the page."""
+    return safe_path(request.args.get("vers") or url_for("citizen.space"))
 
 
 def _choice(

@@ -116,8 +116,8 @@ def add_pages(blueprint: Blueprint, services: CitizenServices) -> None:
             return redirect(url_for("citizen.login", login_id=login_id), 303)
         try:
             accounts.unlink(session, login_id)
-        except ConflictError as error:
-            return _login_page(services, session, login_id, fault=str(error))
+        except ConflictError:
+            return _login_page(services, session, login_id, is_refused=True)
         return redirect(url_for("citizen.space", retire=""), 303)
 
 
@@ -133,7 +133,7 @@ def _away_or(depart: Callable[[], Response]) -> ResponseReturnValue:
 
 
 def _login_page(
-    services: CitizenServices, session: Session, login_id: UUID, *, fault: str | None = None
+    services: CitizenServices, session: Session, login_id: UUID, *, is_refused: bool = False
 ) -> ResponseReturnValue:
     """Return the page of one login, with the button that takes it away once the person proved who they are."""
     space = services.accounts.of(session)
@@ -146,11 +146,11 @@ def _login_page(
         is_last=len(space.own.logins) < 2,
         is_current=found.alias == session.idp_alias,
         has_proved=services.accounts.has_just_proved(session),
-        fault=fault,
+        is_refused=is_refused,
         form=ActForm(),
         franceconnect=services.franceconnect,
     )
-    return make_response(page, 409 if fault else 200)
+    return make_response(page, 409 if is_refused else 200)
 
 
 def _other_way(services: CitizenServices, session: Session) -> str | None:
