@@ -79,6 +79,10 @@ class ServiceProvider:
         """Return the entityID of the realm we face."""
         return self.config.idp_entity_id
 
+    def is_there(self) -> bool:
+        """Tell whether the realm answers now."""
+        return bool(self.descriptors.is_there())
+
     # --- signing in -------------------------------------------------------------------------------
 
     def ask_login(

@@ -88,8 +88,10 @@ class SignIn:
         purpose but a first sign-in.
 
         Raises:
-            IdentityUnavailableError: no realm, or one that was never reached.
+            IdentityUnavailableError: no realm, or one that does not answer.
         """
+        if not self._provider().is_there():
+            raise IdentityUnavailableError
         relay_key = secrets.token_urlsafe(24)
         is_forced = purpose in _FORCED
         departure = self._provider().ask_login(

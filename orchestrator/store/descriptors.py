@@ -9,9 +9,11 @@ import structlog
 
 from orchestrator.services.ports.sign_in import Descriptor
 from orchestrator.store.connections import Database
+from schemas import clock
 from schemas.errors import IdentityUnavailableError, SamlRefusedError
 from schemas.logins import Face
 
+ASKED_AGAIN_SECONDS: Final = 10.0
 _CURRENT: Final = """
 SELECT xml, digest, fetched_at FROM idp_descriptor WHERE face = %s AND xml IS NOT NULL"""
 _TRY: Final = """
@@ -25,6 +27,22 @@ _FAULT: Final = "UPDATE idp_descriptor SET fault = %s WHERE face = %s"
 _log = structlog.get_logger()
 
 
+class Answering:
+    """Whether somebody answered when last asked, for ten seconds."""
+
+    def __init__(self) -> None:
+        self._asked_at = -ASKED_AGAIN_SECONDS
+        self._is_there = True
+
+    def now(self, ask: Callable[[], bool]) -> bool:
+        """Return what was found, asking again when it is old."""
+        now = clock.monotonic()
+        if now - self._asked_at >= ASKED_AGAIN_SECONDS:
+            self._asked_at = now
+            self._is_there = ask()
+        return self._is_there
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DescriptorRows:
     """Implements ``ports.sign_in.Descriptors``; ``fetch`` returns a description found good."""
@@ -32,6 +50,7 @@ class DescriptorRows:
     database: Database
     face: Face
     fetch: Callable[[], bytes] = field(repr=False)
+    answering: Answering = field(default_factory=Answering, repr=False)
 
     def current(self) -> Descriptor | None:
         """Return the last good description, or None."""
@@ -46,6 +65,17 @@ class DescriptorRows:
         if tried is not None:
             self._fetch(tried["fault"])
         return self.current()
+
+    def is_there(self) -> bool:
+        """Tell whether the realm answers now; asked at most every ten seconds in one process."""
+        return self.answering.now(self._answers)
+
+    def _answers(self) -> bool:
+        try:
+            self.fetch()
+        except (IdentityUnavailableError, SamlRefusedError):
+            return False
+        return True
 
     def _fetch(self, known_fault: str | None) -> None:
         try:

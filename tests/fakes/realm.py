@@ -25,6 +25,10 @@ class Realm:
         self._numbers = itertools.count(1)
         self.departures = {}
         self.answers = {}
+        self.is_up = True
+
+    def is_there(self):
+        return self.is_up
 
     def metadata(self):
         return b"<metadata/>"

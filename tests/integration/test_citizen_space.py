@@ -383,3 +383,16 @@ def test_every_page_of_the_space_is_kept_by_nobody(citizen):
     citizen.sign_in(local(1))
     for path in ("/mon-espace", "/mon-espace/code", "/connexion", "/au-revoir"):
         assert citizen.get(path).headers["Cache-Control"] == "no-store"
+
+
+def test_a_realm_that_is_away_is_said_and_everything_else_goes_on(citizen):
+    citizen.sign_in(local(1))
+    citizen.realm.is_up = False
+
+    page = citizen.app.test_client().get("/connexion/depart?avec=compte")
+
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "30")
+    assert "momentanément indisponible" in page.text
+    assert citizen.get("/mon-espace").status_code == 200
+    assert citizen.press("/mon-espace", "/mon-espace/relier").status_code == 200
+    assert citizen.get("/mon-espace/relier/suite").status_code == 503

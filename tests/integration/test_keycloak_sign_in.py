@@ -373,7 +373,7 @@ def use_case(provider, fresh_database, vault, hub_keys):
         parts = {"database": database, "vault": vault, "keys": hub_keys, "face": Face.CITIZEN}
         yield SignIn(
             face=Face.CITIZEN,
-            provider=provider,
+            provider_now=lambda: provider,
             rows=SignInTable(**parts),
             sessions=SessionTable(**parts),
             keys=hub_keys,

@@ -32,6 +32,9 @@ class ServiceProvider(Protocol):
     def idp(self) -> str:
         """Return the entityID of the realm we face."""
 
+    def is_there(self) -> bool:
+        """Tell whether the realm answers, so that nobody is sent to a door that does not open."""
+
     def ask_login(
         self, *, relay_key: str, provider: str | None = None, is_forced: bool = False
     ) -> Departure:
@@ -74,6 +77,9 @@ class Descriptors(Protocol):
 
     def refresh(self) -> Descriptor | None:
         """Fetch it anew, at most once a minute over all processes; returns the last good one."""
+
+    def is_there(self) -> bool:
+        """Tell whether the realm answers now, as far as was seen a few seconds ago."""
 
 
 # --- what is kept of sign-ins ---------------------------------------------------------------------
