@@ -67,7 +67,7 @@ class Koha(Connector):
         name="koha",
         title="Koha (SIGB)",
         kinds=frozenset({"library"}),
-        capabilities=frozenset({"lookup", "create", "update"}),
+        capabilities=frozenset({"lookup", "authenticate", "create", "update"}),
         settings=(
             Setting(
                 "base_url",
@@ -184,6 +184,23 @@ class Koha(Connector):
             external_ref=str(found[0].integer("patron_id")),
             data={"found": True, "matches": 1, "is_provisional": is_provisional},
         )
+
+    @operation("authenticate", purpose=PURPOSE, read=True)
+    def authenticate(self, call: Command, http: PartnerHttp) -> Receipt:
+        """Say whether the card and the password that a person typed belong together.
+
+        A library that cannot be asked is no fault of the profile: records are still made and changed.
+        """
+        answer = self._patrons.prove(
+            http, str(call.data["card_number"]), str(call.data["password"])
+        )
+        if answer.status in {403, 404}:
+            raise http.failure(PartnerRejectedError, f"not_offered: HTTP {answer.status}")
+        if answer.status == 400:
+            is_old = answer.problem().get("error") == "Password expired"
+            return Receipt(data={"is_proved": False, "is_expired": is_old})
+        patron_id = str(answer.fields().integer("patron_id"))
+        return Receipt(external_ref=patron_id, data={"is_proved": True, "is_expired": False})
 
     @operation("erase", pivot=True)
     def erase(self, call: Command, http: PartnerHttp) -> ErasureReceipt:

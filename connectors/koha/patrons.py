@@ -113,6 +113,17 @@ class Patrons:
         accept = {400, 404, 409}
         return self.session.request(http, "PUT", _one(patron_id), json=body, accept=accept)
 
+    def prove(self, http: PartnerHttp, card_number: str, password: str) -> Answer:
+        """Ask once whether a password is that of a card; the caller reads 400, 403 and 404.
+
+        Koha counts failures and locks, so nothing here asks twice.
+        """
+        body = {"identifier": card_number, "password": password}
+        accept = {400, 403, 404}
+        return self.session.request(
+            http, "POST", "/auth/password/validation", json=body, accept=accept
+        )
+
     def delete(self, http: PartnerHttp, patron_id: str) -> None:
         """Delete a patron; one that is gone is as good.
 

@@ -316,3 +316,68 @@ def test_a_membership_lasts_what_the_binding_says(koha):
     assert (
         patrons(koha)[0]["expiry_date"] == (clock.utcnow() + timedelta(days=10)).date().isoformat()
     )
+
+
+READER = {
+    "surname": "Exemple",
+    "library_id": "ALC",
+    "category_id": "ADULTE",
+    "cardnumber": "21300000000017",
+}
+CARD = {"card_number": "21300000000017", "password": "mot-de-passe-1"}
+
+
+def with_reader(**more):
+    return with_mock(patrons=[{**READER, "password": "mot-de-passe-1", **more}])
+
+
+def proof(rig, **data):
+    return rig.call(rig.command(Case(operation="authenticate", data={**CARD, **data})))
+
+
+def test_a_card_and_its_password_prove_the_record():
+    with with_reader() as rig:
+        receipt = proof(rig)
+
+        assert receipt.data == {"is_proved": True, "is_expired": False}
+        assert receipt.external_ref == str(patrons(rig)[0]["patron_id"])
+
+
+@pytest.mark.parametrize("wrong", [{"password": "autre"}, {"card_number": "21300000000018"}])
+def test_a_wrong_card_or_password_is_one_answer_and_one_request(wrong):
+    with with_reader() as rig:
+        receipt = proof(rig, **wrong)
+
+        assert (receipt.external_ref, receipt.data["is_proved"]) == (None, False)
+        assert len(requests_named(rig, "validate_password")) == 1
+
+
+def test_a_locked_account_is_answered_like_a_wrong_password():
+    with with_reader() as rig:
+        for _ in range(5):
+            proof(rig, password="autre")
+
+        assert proof(rig).data == {"is_proved": False, "is_expired": False}
+
+
+def test_an_expired_password_is_told_apart():
+    with with_reader(password_expiration_date="2020-01-01") as rig:
+        assert proof(rig).data == {"is_proved": False, "is_expired": True}
+
+
+@pytest.mark.parametrize("code", [403, 404])
+def test_a_library_that_cannot_be_asked_is_no_fault_of_the_profile(code):
+    with with_reader() as rig:
+        rig.arm("status", code=code, operation="validate_password")
+        command = rig.command(Case(operation="authenticate", data=CARD))
+
+        assert refused(rig, command, PartnerRejectedError) == f"not_offered: HTTP {code}"
+
+
+def test_the_password_of_a_reader_is_in_no_exchange():
+    with with_reader() as rig:
+        proof(rig)
+        proof(rig, password="12")
+
+        assert "mot-de-passe-1" not in repr(rig.log)
+        assert '"password": "12"' not in repr(rig.log)

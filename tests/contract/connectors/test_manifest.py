@@ -20,6 +20,7 @@ CANONICAL = {
         "cancel_preregistration",
         "activate",
         "lookup",
+        "authenticate",
         "hold",
         "cancel_hold",
         "renew",
