@@ -12,6 +12,7 @@ from identity import names
 from identity.linking import (
     LOCAL,
     Act,
+    Candidate,
     Claim,
     Decision,
     claim_of,
@@ -23,6 +24,7 @@ from identity.linking import (
 from orchestrator.services.ports.sign_in import Arrival, Outcome, Session
 from orchestrator.store import journal, logins
 from orchestrator.store.connections import Connection
+from orchestrator.store.identity_cases import NewCase, open_case, told_apart
 from orchestrator.store.logins import Bond, LoginRow, Sealing
 from orchestrator.store.person_keys import key_of, new_key, pseudonym_of
 from orchestrator.store.sessions import (
@@ -42,9 +44,6 @@ from schemas.logins import Face, Level, SamlPurpose
 _NEW_CITIZEN: Final = "INSERT INTO citizen(id, state) VALUES (%s, 'active')"
 _ACTIVE: Final = """
 SELECT id FROM citizen WHERE id = %s AND state = 'active' AND merged_into IS NULL FOR UPDATE"""
-_CASE: Final = """
-INSERT INTO identity_case(id, kind, rule, citizen_id, others, login_id, alias, subject_hash)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"""
 _OUTCOMES: Final = {
     SamlPurpose.LOGIN: Outcome.SIGNED_IN,
     SamlPurpose.STEP_UP: Outcome.STEPPED_UP,
@@ -102,9 +101,7 @@ class CitizenArrivals:
         known, session = at_hand
         owners = logins.owners_of(known)
         if session is None or session.citizen_id is None:
-            alike = (
-                logins.candidates(connection, self.vault, self.keys, claim) if not owners else []
-            )
+            alike = [] if owners else self._alike(connection, claim)
             people = [owner.citizen_id for owner in owners]
             held = logins.aliases_held(connection, people)
             taken_away = logins.taken_away(connection, self.keys, claim)
@@ -113,6 +110,15 @@ class CitizenArrivals:
             held_by = logins.aliases_held(connection, [session.citizen_id])[session.citizen_id]
             return decide_link(claim, owners, citizen_id=session.citizen_id, held=held_by)
         return decide_again(owners, session.citizen_id)
+
+    def _alike(self, connection: Connection, claim: Claim) -> list[Candidate]:
+        """Return the people who look like the claim, but those an agent has told apart from them."""
+        found = logins.candidates(connection, self.vault, self.keys, claim)
+        if not found:
+            return []
+        hashes = [logins.subject_hash(self.keys, key) for key in claim.keys]
+        apart = told_apart(connection, hashes)
+        return [one for one in found if one.citizen_id not in apart]
 
     # --- done ---------------------------------------------------------------------------------------
 
@@ -212,14 +218,7 @@ class CitizenArrivals:
         self, connection: Connection, claim: Claim, decision: Decision, session: Session | None
     ) -> None:
         citizen_id = session.citizen_id if session else None
-        case = self._case(connection, "review", decision, claim, (citizen_id, None))
-        entry = journal.JournalEntry(
-            type="identity.case_opened",
-            actor_ref="system",
-            case_ref=str(case),
-            record={"action": "case_opened", "rule": str(decision.rule), "alias": claim.alias},
-        )
-        journal.write(connection, new_key(connection, self.vault, None), entry)
+        self._case(connection, "review", decision, claim, (citizen_id, None))
 
     def _case(
         self,
@@ -228,15 +227,19 @@ class CitizenArrivals:
         decision: Decision,
         claim: Claim,
         whose: tuple[UUID | None, UUID | None],
-    ) -> UUID:
-        case_id, (citizen_id, login_id) = ids.uuid7(), whose
+    ) -> None:
+        citizen_id, login_id = whose
         key = claim.franceconnect or claim.keys[0]
-        digest = logins.subject_hash(self.keys, key)
-        others = list(decision.others)
-        connection.execute(
-            _CASE, (case_id, kind, decision.rule, citizen_id, others, login_id, key.alias, digest)
+        case = NewCase(
+            kind=kind,
+            rule=str(decision.rule),
+            citizen_id=citizen_id,
+            others=decision.others,
+            login_id=login_id,
+            alias=key.alias,
+            subject_hash=logins.subject_hash(self.keys, key),
         )
-        return case_id
+        open_case(connection, self.vault, case)
 
     def _tell(
         self,

@@ -4,6 +4,7 @@ from typing import Final
 
 from orchestrator.store.connections import Database
 from orchestrator.store.idempotency import IdempotencyTable
+from orchestrator.store.identity_cases import forget_cases
 from orchestrator.store.library import AttemptCounters, SignupTable
 from orchestrator.store.sessions import forget_sessions
 from orchestrator.store.sign_in import forget_conversations
@@ -19,6 +20,6 @@ def forget(database: Database, vault: Vault) -> int:
     gone = SignupTable(database=database, vault=vault).forget_expired()
     gone += AttemptCounters(database=database).forget_old()
     gone += IdempotencyTable(database=database).forget_old()
-    gone += forget_conversations(database) + forget_sessions(database)
+    gone += forget_conversations(database) + forget_sessions(database) + forget_cases(database)
     gone += StaffRoleTable(database=database, vault=vault).forget_old()
     return gone + sum(database.run(sql) for sql in (_SCANS, _INBOX))

@@ -12,6 +12,7 @@ from uuid import UUID
 from orchestrator.services.access_codes import Redemption
 from orchestrator.store import journal
 from orchestrator.store.connections import Connection, Database
+from orchestrator.store.identity_cases import NewCase, open_case
 from orchestrator.store.person_keys import JOURNAL, key_of, pseudonym_of
 from orchestrator.store.runs import signal_on
 from orchestrator.store.vault import Vault
@@ -28,7 +29,7 @@ SELECT a.id, a.run_id, p.id AS preregistration_id, p.citizen_id, p.service_id, c
   LEFT JOIN citizen c ON c.id = p.citizen_id
  WHERE a.digest = %s AND a.redeemed_at IS NULL AND a.expires_at > parvis_now()
    FOR UPDATE OF a, p, r"""
-_WAITING: Final = frozenset({"waiting_signal", "waiting_human", "waiting_timer"})
+WAITING: Final = frozenset({"waiting_signal", "waiting_human", "waiting_timer"})
 _CITIZEN: Final = """
 SELECT id FROM citizen WHERE id = %s AND state = 'active' AND merged_into IS NULL FOR UPDATE"""
 _USE_UP: Final = "UPDATE access_code SET redeemed_at = parvis_now() WHERE id = %s"
@@ -60,8 +61,6 @@ _MOVES: Final = (
 _ACCOUNT: Final = """
 INSERT INTO account(id, citizen_id, service_id, preregistration_id, level, method)
 VALUES (%s, %s, %s, %s, %s, 'access_code') ON CONFLICT DO NOTHING"""
-_CASE: Final = """
-INSERT INTO identity_case(id, kind, rule, citizen_id, others) VALUES (%s, 'review', %s, %s, %s)"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +76,7 @@ class SignedInRedemption:
             found = connection.execute(_FOUND, (digest,)).fetchone()
             if found is None or connection.execute(_CITIZEN, (citizen_id,)).fetchone() is None:
                 return Redemption.REFUSED
-            if found["ended_at"] is None and found["status"] not in _WAITING:
+            if found["ended_at"] is None and found["status"] not in WAITING:
                 return Redemption.NOT_YET
             return self._redeem(connection, found, citizen_id)
 
@@ -88,8 +87,11 @@ class SignedInRedemption:
             if found["state"] != "announced":
                 return Redemption.REFUSED
             if connection.execute(_SHARED, (citizen_id, found["citizen_id"])).fetchone():
-                case = (ids.uuid7(), "account_exists", citizen_id, [found["citizen_id"]])
-                connection.execute(_CASE, case)
+                others = (found["citizen_id"],)
+                case = NewCase(
+                    kind="review", rule="account_exists", citizen_id=citizen_id, others=others
+                )
+                open_case(connection, self.vault, case)
                 return Redemption.ALREADY_THERE
             self._move(connection, found["citizen_id"], citizen_id)
         connection.execute(_USE_UP, (found["id"],))

@@ -12,6 +12,7 @@ import click
 from parvis.cli import (
     api_clients,
     broker,
+    citizens,
     city,
     connectors,
     dead_letters,
@@ -61,7 +62,20 @@ def cli(context: click.Context) -> None:
 
 
 for part in (
-    *(processes, broker, ground, city, partners, secrets, staff, users, identity, api_clients, journal),
+    *(
+        processes,
+        broker,
+        ground,
+        city,
+        partners,
+        secrets,
+        staff,
+        users,
+        citizens,
+        identity,
+        api_clients,
+        journal,
+    ),
     *(journeys, runs, dead_letters, tasks, replays),
     *(connectors, retry),
 ):
