@@ -18,8 +18,9 @@ from typing import Any, Final
 from saml2.sigver import CryptoBackendXmlSec1
 
 from benchmarks.lab.figures import keep, percentile, ratios, table
-from identity.saml import SamlConfig, ServiceProvider, new_key_pair
+from identity.saml import SamlConfig, new_key_pair
 from identity.saml.client import make_client
+from identity.saml.provider import ServiceProvider
 from mock_partners.keycloak.answers import Answering, answer
 from mock_partners.keycloak.descriptor import descriptor
 from mock_partners.keycloak.keys import KeyRing

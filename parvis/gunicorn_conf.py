@@ -17,6 +17,8 @@ from parvis.settings import Settings  # noqa: E402
 
 _settings = Settings.read(os.environ)
 configure(_settings.log_format)
+if _settings.idp_url:  # takes seconds to load: once, before the fork
+    import identity.saml.provider  # noqa: F401
 _memory = Path("/dev/shm")  # noqa: S108 - the heartbeat file of gunicorn must not be on a disk
 
 wsgi_app = "parvis.web_process:application()"

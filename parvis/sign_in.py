@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from identity.saml import SamlConfig, ServiceProvider, is_pair
+from identity.saml import SamlConfig, is_pair
 from identity.saml.descriptors import address_of, fetch, judge
 from orchestrator.services.sign_in import SignIn
 from orchestrator.store.connections import Database
@@ -21,6 +21,9 @@ from schemas import clock
 from schemas.errors import StoreUnavailableError
 from schemas.keys import HubKeys
 from schemas.logins import Face
+
+if TYPE_CHECKING:
+    from identity.saml.provider import ServiceProvider
 
 LOOK_SECONDS: Final = 5.0
 FACES: Final = (Face.CITIZEN, Face.CONSOLE)
@@ -46,11 +49,13 @@ def descriptors_of(settings: Settings, database: Database, face: Face) -> Descri
 
 def service_provider(
     settings: Settings, database: Database, secrets: SecretRows, face: Face
-) -> ServiceProvider | None:
+) -> "ServiceProvider | None":
     """Return the service provider of a face; None without a realm or without a key pair."""
     realm, descriptors = realm_of(settings, face), descriptors_of(settings, database, face)
     if realm is None or descriptors is None:
         return None
+    from identity.saml.provider import ServiceProvider  # noqa: PLC0415 - takes seconds to load
+
     values = secrets.values((KEY, CERTIFICATE, BESIDE))
     if KEY not in values or CERTIFICATE not in values:
         _log.warning("identity.no_key_pair", face=face)
@@ -77,12 +82,12 @@ class LiveProvider:
     A process may start before there is a pair, and goes on when it is changed.
     """
 
-    def __init__(self, make: Callable[[], ServiceProvider | None]) -> None:
+    def __init__(self, make: "Callable[[], ServiceProvider | None]") -> None:
         self._make = make
-        self._made: ServiceProvider | None = None
+        self._made: "ServiceProvider | None" = None
         self._looked_at = -LOOK_SECONDS
 
-    def __call__(self) -> ServiceProvider | None:
+    def __call__(self) -> "ServiceProvider | None":
         """Return it, or None while the city has no realm or no pair."""
         now = clock.monotonic()
         if now - self._looked_at >= LOOK_SECONDS:
@@ -92,7 +97,7 @@ class LiveProvider:
                 self._made = fresh
         return self._made
 
-    def _fresh(self) -> ServiceProvider | None:
+    def _fresh(self) -> "ServiceProvider | None":
         try:
             return self._make()
         except StoreUnavailableError:
@@ -100,7 +105,7 @@ class LiveProvider:
 
 
 def make_sign_in(
-    provider: Callable[[], ServiceProvider | None],
+    provider: "Callable[[], ServiceProvider | None]",
     database: Database,
     *,
     vault: Vault,

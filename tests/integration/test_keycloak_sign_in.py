@@ -10,8 +10,9 @@ import pytest
 
 from identity.keycloak import Installation
 from identity.names import FC_ACR, FC_SUB, IDP_ALIAS, KC_USER
-from identity.saml import SamlConfig, ServiceProvider
+from identity.saml import SamlConfig
 from identity.saml.keys import new_key_pair
+from identity.saml.provider import ServiceProvider
 from orchestrator.services.ports.sign_in import Outcome
 from orchestrator.services.sign_in import SignIn
 from orchestrator.store.connections import Database

@@ -2,7 +2,8 @@
 
 import hashlib
 
-from identity.saml import SamlConfig, ServiceProvider, new_key_pair
+from identity.saml import SamlConfig, new_key_pair
+from identity.saml.provider import ServiceProvider
 from mock_partners.keycloak.answers import Answering, answer
 from mock_partners.keycloak.descriptor import descriptor
 from mock_partners.keycloak.keys import KeyRing

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from lxml import etree
 
-from identity.saml import SamlConfig, ServiceProvider, is_pair, new_key_pair
+from identity.saml import SamlConfig, is_pair, new_key_pair
 from identity.saml.codes import Code
 from identity.saml.descriptors import address_of, judge, signing_keys
+from identity.saml.provider import ServiceProvider
 from mock_partners.keycloak.descriptor import descriptor
 from mock_partners.keycloak.keys import new_pair
 from schemas.errors import SamlRefusedError
