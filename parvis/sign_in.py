@@ -82,9 +82,9 @@ class LiveProvider:
     A process may start before there is a pair, and goes on when it is changed.
     """
 
-    def __init__(self, make: "Callable[[], ServiceProvider | None]") -> None:
+    def __init__(self, make: Callable[[], "ServiceProvider | None"]) -> None:
         self._make = make
-        self._made: "ServiceProvider | None" = None
+        self._made: ServiceProvider | None = None
         self._looked_at = -LOOK_SECONDS
 
     def __call__(self) -> "ServiceProvider | None":
@@ -105,7 +105,7 @@ class LiveProvider:
 
 
 def make_sign_in(
-    provider: "Callable[[], ServiceProvider | None]",
+    provider: Callable[[], "ServiceProvider | None"],
     database: Database,
     *,
     vault: Vault,
