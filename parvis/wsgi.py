@@ -14,7 +14,8 @@ from orchestrator.services.citizen_accounts import CitizenAccounts
 from orchestrator.services.commune_directory import CommuneDirectory
 from orchestrator.services.connector_views import ConnectorViews
 from orchestrator.services.intake import Intake
-from orchestrator.services.offer import LiveOffer, Offer
+from orchestrator.services.library_cards import LibraryCards
+from orchestrator.services.offer import LIBRARY, LiveOffer, Offer
 from orchestrator.services.partner_keys import PartnerKeys
 from orchestrator.services.placements import Placements
 from orchestrator.services.rate_limits import RateLimits, RatePolicy
@@ -25,12 +26,14 @@ from orchestrator.services.staff_entry import StaffEntry
 from orchestrator.store import migrate
 from orchestrator.store.citizen_space import CitizenSpaceTable
 from orchestrator.store.consent_texts import ConsentTextRows
+from orchestrator.store.exchanges import ExchangeLog
 from orchestrator.store.library import (
     AccessCodeTable,
     AttemptCounters,
     PlaceDirectory,
     SignupTable,
 )
+from orchestrator.store.library_cards import CardTable
 from orchestrator.store.partners import PartnerRows
 from orchestrator.store.placements import PlacementTable
 from orchestrator.store.readiness import ReadinessRows
@@ -146,6 +149,17 @@ def citizen_accounts(hub: Hub) -> CitizenAccounts:
     )
 
 
+def _library_cards(hub: Hub) -> LibraryCards:
+    return LibraryCards(
+        libraries=lambda: hub.offer.current().services_served(LIBRARY),
+        gateway=hub.gateway,
+        rows=CardTable(database=hub.database, vault=hub.vault, keys=hub.keys),
+        attempts=AttemptCounters(database=hub.database),
+        keys=hub.keys,
+        keep=ExchangeLog(hub.database).write,
+    )
+
+
 def _citizen_services(hub: Hub, intake: Intake) -> CitizenServices:
     access_codes = _access_codes(hub)
     return CitizenServices(
@@ -162,6 +176,7 @@ def _citizen_services(hub: Hub, intake: Intake) -> CitizenServices:
         city=_card(hub.offer),
         sign_in=hub.sign_in(Face.CITIZEN),
         accounts=citizen_accounts(hub),
+        cards=_library_cards(hub),
         franceconnect=hub.settings.franceconnect_alias,
         sleep=gevent.sleep,
     )

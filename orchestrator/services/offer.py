@@ -134,6 +134,11 @@ class Offer:
         """Return the first service of a kind (``sms``, ``email`` …), by id."""
         return next((row for row in self._rows.services if row.kind == kind), None)
 
+    def services_served(self, kind: str) -> Sequence[ServiceRef]:
+        """Return the services of a kind with their systems, by id."""
+        rows = (row for row in self._rows.services if row.kind == kind)
+        return [found for row in rows if (found := self._ref(row)) is not None]
+
     def service(self, service_id: str) -> ServiceRef | None:
         """Return a live service with its system, as the runtime wants it."""
         row = self.services.get(service_id)

@@ -10,7 +10,9 @@ from werkzeug.serving import make_server
 
 from orchestrator.services.access_codes import AccessCodes, code_of, digest_of
 from orchestrator.services.citizen_accounts import CitizenAccounts
+from orchestrator.services.library_cards import LibraryCards
 from orchestrator.services.placements import Placements
+from orchestrator.services.ports.running import ServiceRef
 from orchestrator.services.sign_in import SignIn
 from orchestrator.services.signups import Signups, verification_code
 from orchestrator.store.citizen_space import CitizenSpaceTable
@@ -20,6 +22,7 @@ from orchestrator.store.library import (
     PlaceDirectory,
     SignupTable,
 )
+from orchestrator.store.library_cards import CardTable
 from orchestrator.store.placements import PlacementTable
 from orchestrator.store.redemption import SignedInRedemption
 from orchestrator.store.sessions import SessionTable
@@ -27,6 +30,7 @@ from orchestrator.store.sign_in import SignInTable
 from schemas import ids
 from schemas.logins import Face
 from schemas.messages import Accepted
+from schemas.receipts import Receipt
 from web.citizen import CitizenServices, CityCard, create_blueprint
 from web.layout import LayoutSettings, install
 
@@ -133,8 +137,57 @@ def make_sign_in(database, vault, keys, realm=None):
     )
 
 
+class Desk:
+    """Stands where the gateway stands: a library that knows the cards it is told."""
+
+    def __init__(self):
+        self.cards, self.asked, self.error = {}, [], None
+
+    def can(self, _service, operation):
+        return operation == "authenticate"
+
+    def call(self, service, command, _log):
+        self.asked.append((service.id, command))
+        if self.error is not None:
+            raise self.error
+        typed = (command.data["card_number"], command.data["password"])
+        record = self.cards.get(typed)
+        is_expired = record == "expired"
+        is_proved = record is not None and not is_expired
+        data = {"is_proved": is_proved, "is_expired": is_expired}
+        return Receipt(external_ref=record if is_proved else None, data=data)
+
+
+def make_cards(database, vault, keys, desk=None):
+    """Joining cards at a library that a test speaks for; none is offered without it."""
+    library = ServiceRef(
+        id="library_a",
+        kind="library",
+        name="Médiathèque d'essai",
+        profile="koha_a",
+        connector="koha",
+        settings={},
+    )
+    return LibraryCards(
+        libraries=lambda: [library] if desk else [],
+        gateway=desk,
+        rows=CardTable(database=database, vault=vault, keys=keys),
+        attempts=AttemptCounters(database=database),
+        keys=keys,
+        keep=lambda _step, _log: None,
+    )
+
+
 def make_app(
-    database, vault, keys, worker, *, public_url="http://127.0.0.1", realm=None, **overrides
+    database,
+    vault,
+    keys,
+    worker,
+    *,
+    public_url="http://127.0.0.1",
+    realm=None,
+    desk=None,
+    **overrides,
 ):
     """The application of the tests; ``overrides`` replace parts of the services."""
     attempts = AttemptCounters(database=database)
@@ -156,6 +209,7 @@ def make_app(
             access_codes=access_codes,
             poke=lambda: None,
         ),
+        "cards": make_cards(database, vault, keys, desk),
         "franceconnect": "france-connect",
         "places": PlaceDirectory(database=database),
         "city": lambda: CityCard(name="Métropole de démonstration", contact="parvis@example.org"),

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from orchestrator.store.connections import Database
-from tests.browser.citizen_hub import PlayedWorker, fill, issue_code, make_app, serving
+from tests.browser.citizen_hub import Desk, PlayedWorker, fill, issue_code, make_app, serving
 from tests.fakes.realm import Realm
 from tests.integration.test_sign_in import franceconnect
 
@@ -20,7 +20,8 @@ def hub(database, database_url, vault, hub_keys):
     fill(database)
     own = Database(database_url)
     realm = Realm()
-    app = make_app(own, vault, hub_keys, PlayedWorker(own, hub_keys), realm=realm)
+    worker = PlayedWorker(own, hub_keys)
+    app = make_app(own, vault, hub_keys, worker, realm=realm, desk=Desk())
     with serving(app) as url:
         yield SimpleNamespace(url=url, realm=realm, database=database, app=app, keys=hub_keys)
     own.close()
@@ -75,6 +76,13 @@ def pages_of(hub, page):
     page.click("main button[type=submit]")
     page.wait_for_url("**/mon-espace?code=ajoute")
     yield "space"
+    page.click("main a[href$='/mon-espace/carte']")
+    yield "space_card"
+    page.fill("#number", "21300000000017")
+    page.fill("#password", "1234")
+    page.click("main button[type=submit]")
+    yield "space_card_wrong"
+    page.click("main a.quiet[href$='/mon-espace']")
     page.click("text=Retirer")
     yield "login"
 

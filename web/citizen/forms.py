@@ -8,13 +8,14 @@ from flask_babel import lazy_gettext as _
 from wtforms import (
     BooleanField,
     HiddenField,
+    PasswordField,
     RadioField,
     SelectChoice,
     SelectField,
     SelectMultipleField,
     StringField,
 )
-from wtforms.validators import InputRequired, Regexp, ValidationError
+from wtforms.validators import InputRequired, Length, Regexp, ValidationError
 
 from orchestrator.services.signups import INTERESTS_AT_MOST, read_contact
 from web.layout.forms import PageForm
@@ -203,3 +204,31 @@ class AccessCodeForm(PageForm):
         _("Votre code d'accès"),
         validators=[InputRequired(_("Tapez le code d'accès que vous avez reçu."))],
     )
+
+
+class CardForm(PageForm):
+    """A library card and the password of the reader's account."""
+
+    library = SelectField(_("Votre bibliothèque"), validate_choice=False)
+    number = StringField(
+        _("Numéro de carte"),
+        validators=[
+            InputRequired(_("Indiquez le numéro de votre carte.")),
+            Regexp(
+                r"^[0-9A-Za-z][0-9A-Za-z ./-]{0,39}$",
+                message=_("Un numéro de carte a des chiffres, parfois des lettres."),
+            ),
+        ],
+    )
+    password = PasswordField(
+        _("Mot de passe du compte lecteur"),
+        validators=[
+            InputRequired(_("Indiquez le mot de passe.")),
+            Length(max=100, message=_("Ce mot de passe est trop long.")),
+        ],
+    )
+
+    def validate_library(self, field: SelectField) -> None:
+        """Refuse a library that is not on the list."""
+        if field.data not in {choice.value for choice in field.choices or ()}:
+            raise ValidationError(_("Choisissez votre bibliothèque dans la liste."))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from orchestrator.services.access_codes import AccessCodes
 from orchestrator.services.citizen_accounts import CitizenAccounts
+from orchestrator.services.library_cards import LibraryCards
 from orchestrator.services.placements import Placements
 from orchestrator.services.ports.library import Places
 from orchestrator.services.sign_in import SignIn
@@ -36,6 +37,7 @@ class CitizenServices:
     city: Callable[[], CityCard]
     sign_in: SignIn
     accounts: CitizenAccounts
+    cards: LibraryCards
     franceconnect: str | None = None
     result_wait_seconds: float = 2.0
     sleep: Callable[[float], None] = time.sleep

@@ -38,6 +38,7 @@ def add_pages(blueprint: Blueprint, services: CitizenServices) -> None:
             space=accounts.of(session),
             me=session,
             franceconnect=services.franceconnect,
+            has_cards=bool(services.cards.offered()),
             form_leave=LeaveForm(),
             form_act=ActForm(),
         )

@@ -1,0 +1,44 @@
+"""What joining a library card needs: what a person typed, what became of it, and where it is kept."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+from uuid import UUID
+
+
+class CardOutcome(Enum):
+    """What became of a typed card; ``WRONG`` is one answer for unknown, mistyped and locked."""
+
+    LINKED = "linked"
+    WRONG = "wrong"
+    EXPIRED = "expired"
+    TOO_MANY_TRIES = "too_many_tries"
+    ALREADY_THERE = "already_there"
+    UNDER_REVIEW = "under_review"
+    UNAVAILABLE = "unavailable"
+    NOT_PROVED_ENOUGH = "not_proved_enough"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypedCard:
+    """A card as its holder typed it, for one library."""
+
+    service_id: str
+    number: str = field(repr=False)
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProvedRecord:
+    """A record of a library's system that a person proved to be theirs."""
+
+    citizen_id: UUID = field(repr=False)
+    service_id: str
+    reference: str = field(repr=False)
+
+
+class CardRows(Protocol):
+    """Citizens' places in libraries."""
+
+    def link(self, proved: ProvedRecord) -> CardOutcome:
+        """Join a record to its citizen, or leave it to a person when somebody else holds it."""
