@@ -22,7 +22,7 @@ from mock_partners.senders import Notice
 from orchestrator.services.purposes import PARTNER_ARRIVAL, notice_sha256
 from parvis.demo.environment import environment_of
 from parvis.demo.facts import Facts
-from parvis.demo.ground import Ground
+from parvis.demo.ground import STAFF_ACCOUNT, Ground
 from parvis.demo.options import DemoOptions, DemoRefusedError
 from parvis.demo.story import DidNotHappenError, Stage, play
 from parvis.demo.systems import Mock
@@ -154,6 +154,7 @@ class Demonstration:
             "Mon espace (connexion de démonstration)": f"{hub}/mon-espace",
             "Page d'activation": f"{hub}/code",
             "Console (lien à usage unique, 15 min)": self._console_link(),
+            f"Entrée des agents (compte {STAFF_ACCOUNT})": self._ground.sign_in["staff"],
             "Documentation de l'API": f"{hub}/v1/docs",
             "Courriels (fichiers)": str(self._ground.folder.mail),
             "Adresses, clés et processus": str(self._ground.folder.state),

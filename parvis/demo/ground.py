@@ -46,6 +46,7 @@ METRICS: Final = ("web_metrics", "worker_metrics")
 READY_SECONDS: Final = 45.0
 POLL_SECONDS: Final = 0.03
 LEFTOVER_SECONDS: Final = 20.0
+STAFF_ACCOUNT: Final = "admin.demo"
 PACKAGE: Final = Path(parvis.__file__).parent
 
 
@@ -132,6 +133,7 @@ class Ground:
             "hub": self.hub,
             "console": f"{self.hub}/console",
             "citizen": self.hub,
+            "sign_in": self.sign_in,
             "mocks": self.city.mocks,
             "partners": self.city.partners,
             "database_url": self.database_url,
@@ -139,6 +141,16 @@ class Ground:
             "logs": str(self.folder.logs),
         }
         write_private(self.folder.state, json.dumps(state, ensure_ascii=False, indent=1))
+
+    @property
+    def sign_in(self) -> Mapping[str, str]:
+        """Where people sign in, and at whose pages they prove who they are."""
+        return {
+            "citizens": f"{self.hub}/connexion",
+            "staff": f"{self.hub}/console/",
+            "staff_account": STAFF_ACCOUNT,
+            "identity": self.city.address(IDENTITY),
+        }
 
     # --- in order ---------------------------------------------------------------------------------
 

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from orchestrator.services.open_data import SHIPPED_DATES, SOURCES, OpenData, read_all
+from orchestrator.services.ports.staff import Role, WantedRole
 from orchestrator.store import migrate
 from orchestrator.store.consent import ConsentRows
 from orchestrator.store.offer import OpenDataRows
+from orchestrator.store.staff_roles import StaffRoleTable
 from parvis.bootstrap import Hub, open_hub
 from parvis.demo.environment import environment_of
 from parvis.demo.folder import DemoFolder
@@ -23,6 +25,7 @@ from parvis.settings import Settings
 from schemas.errors import ConfigurationError, ParvisError, StoreUnavailableError
 
 ACTOR: Final = "demo"
+STAFF: Final = {"admin.demo": Role.ADMIN, "biblio.demo": Role.LIBRARIAN}
 
 
 def main() -> int:
@@ -60,6 +63,7 @@ def prepare(hub: Hub, folder: Path, data: OpenData) -> dict[str, Any]:
     counts = OpenDataRows(hub.database).import_open_data(data, actor=ACTOR)
     secrets = _put_secrets(hub, json.loads((folder / "secrets.json").read_bytes()))
     SamlKeys(hub.secrets, public_url=hub.settings.public_url).make(actor=ACTOR)
+    _grant(hub)
     city = (folder / "city.yaml").read_text(encoding="utf-8")
     applied = hub.configuration.apply(city, actor=ACTOR)
     hub.database.close()
@@ -71,6 +75,13 @@ def prepare(hub: Hub, folder: Path, data: OpenData) -> dict[str, Any]:
         "secrets": secrets,
         "changes": len(applied.plan.create) + len(applied.plan.change),
     }
+
+
+def _grant(hub: Hub) -> None:
+    """Give the invented staff their roles; those they have already stay as they are."""
+    roles = StaffRoleTable(database=hub.database, vault=hub.vault)
+    for name, role in STAFF.items():
+        roles.grant(WantedRole(name=name, role=role, territory=None, until=None), actor=ACTOR)
 
 
 def _kept(count: Any) -> tuple[int, int, int]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mock_partners.senders import Sender
+from parvis.demo.browser import Browser
 from tests.journey.driver import fetched
 
 pytestmark = [pytest.mark.journey, pytest.mark.postgres, pytest.mark.timeout(150)]
@@ -15,6 +16,7 @@ MEMBERS = {
     "hub",
     "console",
     "citizen",
+    "sign_in",
     "mocks",
     "partners",
     "database_url",
@@ -135,6 +137,24 @@ def test_the_console_opens_with_the_printed_link_once(demo):
     assert browser.get("/console/executions").status == 200
     assert demo.browser().get(link).status == 410
     assert demo.browser().get("/console/executions").status == 401
+
+
+def test_an_administrator_signs_in_at_the_console_by_the_staff_realm(demo):
+    where = demo.state["sign_in"]
+    browser = Browser(demo.state["citizen"], where["identity"])
+
+    door = browser.get(where["staff"])
+    assert door.status == 401
+    choice = browser.get(next(to for to, _ in door.links if "/console/connexion/depart" in to))
+    form = choice.form("visit")
+    form.fill(person=where["staff_account"])
+    carrying = browser.send(choice, form)
+    home = browser.send(carrying, carrying.form("SAMLResponse"))
+
+    assert (home.status, home.url) == (200, where["staff"])
+    assert "administrateur" in home.text
+    assert "accès de secours" not in home.text
+    assert browser.get("/console/executions").status == 200
 
 
 def test_everything_listens_on_this_machine_only(demo):
