@@ -94,7 +94,7 @@ class Ground:
         self.inbox = PostgresInbox(database, committer, vault, self.notifier)
         self.policy, self.fault, self.count = "1s x1; then dead-letter", no_faults, 0
         self.world, self.may_send_at = None, at_any_hour
-        self.ends_told = told_to_nobody
+        self.ends_told, self.services = told_to_nobody, Services()
 
     def knows(self, *journeys):
         self.journeys |= {(one.name, one.version): one for one in journeys}
@@ -104,7 +104,7 @@ class Ground:
         steps = StepRunner(
             gateway=self.partner,
             gate=self.gate,
-            services=Services(),
+            services=self.services,
             keys=self.keys,
             public_url="https://parvis.example.org",
             may_send_at=self.may_send_at,
