@@ -17,7 +17,7 @@ from tests.fakes.running import SERVICE, Ground, Partner
 from tests.integration.test_sign_in import PERSON, Desk, franceconnect
 
 pytestmark = pytest.mark.postgres
-LIBRARY_OF = {"84129": "library_a", "13055": "library_b"}
+LIBRARY_OF = {"84129": "library_a", "83050": "library_b"}
 ONE = {"family_name": "Loeuvre", "given_name": "Zoé"}
 OTHER = {"family_name": "Louvre", "given_name": "Zoe Marie"}
 SAID_BY_NOBODY = {None, "", "fr", True, False}
@@ -103,7 +103,7 @@ def _values(of):
 def test_what_two_systems_were_told_of_one_citizen_has_no_value_in_common(ground, citizen):
     runs = [
         ground.start(ARRIVAL, commune=commune, person=person)
-        for commune, person in (("84129", ONE), ("13055", OTHER))
+        for commune, person in (("84129", ONE), ("83050", OTHER))
     ]
     for run_id in runs:
         assert redeem(ground, run_id, citizen) is Redemption.REDEEMED
@@ -124,7 +124,7 @@ def test_two_senders_hear_nothing_of_each_other_or_of_the_citizen(ground, citize
     redeem(ground, before, citizen)
     known = ground.database.all("SELECT source, subject, our_ref, citizen_id FROM preregistration")
 
-    after = ground.start(ARRIVAL, commune="13055", person=ONE)
+    after = ground.start(ARRIVAL, commune="83050", person=ONE)
 
     rows = ground.database.all("SELECT subject, our_ref, citizen_id FROM preregistration")
     assert len({row["citizen_id"] for row in rows}) == len({row["our_ref"] for row in rows}) == 2
