@@ -21,6 +21,7 @@ pytest_plugins = [
     "tests.plugins.rabbitmq",
     "tests.plugins.keycloak",
     "tests.plugins.hub",
+    "tests.plugins.quiet_logs",
 ]
 
 settings.register_profile("any machine", deadline=None)  # a slow one proves nothing

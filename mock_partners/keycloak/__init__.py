@@ -3,7 +3,7 @@
 Two uses. As a library (``answers``, ``logout``, ``descriptor``, ``keys``) it makes any message a realm could
 send, and the same with one thing wrong. As a mock behind a port it serves the realms to a browser. Settings:
 ``{"base": "http://127.0.0.1:8180" or absent, "realms": {"parvis": {"entity_id", "acs", "sls"}, …}}``; a
-realm whose name ends in ``staff`` has staff. Where applications have tokens, a realm also holds
+realm whose name ends in ``staff`` has staff; ``"keys": "FOLDER"`` keeps the keys over restarts. Where applications have tokens, a realm also holds
 ``"applications": {"portal": {"secret", "roles"}, "portal-login": {"redirect_uris"}}`` (a citizen's token by
 code and PKCE; its ``sub`` is the attribute ``kc_user``).
 
@@ -15,6 +15,7 @@ What goes wrong is the common fault switch, on any operation (``descriptor``, ``
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from mock_partners.clock import MockClock
@@ -33,7 +34,7 @@ def build(settings: Mapping[str, object]) -> Desk:
         ValueError: the settings hold an unknown key or miss one.
     """
     realms, base = settings.get("realms"), settings.get("base")
-    if set(settings) - {"base", "realms"} or not isinstance(realms, Mapping) or not realms:
+    if set(settings) - {"base", "realms", "keys"} or not isinstance(realms, Mapping) or not realms:
         msg = 'keycloak: {"base", "realms": {name: {"entity_id", "acs", "sls"}}} is wanted'
         raise ValueError(msg)
     clock = MockClock()
@@ -47,7 +48,9 @@ def build(settings: Mapping[str, object]) -> Desk:
         msg = f"keycloak: {error}"
         raise ValueError(msg) from error
     place = str(base).rstrip("/") if base else None
-    return Front(Keycloak(place, clients, clock, applications=applications), clock)
+    kept = settings.get("keys")
+    keys = Path(str(kept)) if kept else None
+    return Front(Keycloak(place, clients, clock, applications=applications, keys=keys), clock)
 
 
 def _client(realm: Mapping[str, str]) -> Client:

@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote_plus
 
@@ -98,11 +99,20 @@ class _State:
 class Realms:
     """Both realms: pure state, no socket of its own but to read a service's description."""
 
-    def __init__(self, base: str | None, clients: Mapping[str, Client], clock: MockClock) -> None:
+    def __init__(
+        self,
+        base: str | None,
+        clients: Mapping[str, Client],
+        clock: MockClock,
+        *,
+        keys: Path | None = None,
+    ) -> None:
         self._base = base
         self._clients = clients
         self._clock = clock
-        self._rings = {name: KeyRing() for name in clients}
+        self._rings = {
+            name: KeyRing.of(keys / f"{name}.pem") if keys else KeyRing() for name in clients
+        }
         self._certificates: dict[str, list[x509.Certificate]] = {}
         self.operations = frozenset({"descriptor", "saml", "login", "logout", "account", "unknown"})
         self.error_bodies: Mapping[int, object] = {500: {"error": "unknown_error"}}

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
@@ -60,9 +61,10 @@ class Keycloak(Realms):
         clock: MockClock,
         *,
         applications: Mapping[str, Mapping[str, Application]],
+        keys: Path | None = None,
     ) -> None:
         self._applications = applications
-        super().__init__(base, clients, clock)
+        super().__init__(base, clients, clock, keys=keys)
         self.operations |= {*_METHODS}
 
     def reset(self) -> None:

@@ -4,6 +4,7 @@
 does not answer, 78 the configuration is wrong, 130 interrupted.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -32,6 +33,7 @@ from parvis.cli import (
 )
 from parvis.cli.context import Session
 from parvis.cli.french import FrenchGroup, sentence
+from parvis.logs import configure
 from parvis.metrics import running_version
 from schemas.errors import (
     BrokerRefusedError,
@@ -115,5 +117,6 @@ def _explained(error: BaseException) -> tuple[int, tuple[str, ...]]:
 
 
 def run() -> None:
-    """Run from ``python -m parvis``."""
+    """Run from ``python -m parvis``: standard output is the command's answer, logs go beside it."""
+    configure(os.environ.get("PARVIS_LOG_FORMAT") or "console")
     sys.exit(main())

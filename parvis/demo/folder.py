@@ -40,6 +40,7 @@ class DemoFolder:
         self.state = self.path / "demo.json"
         self.master_key = self.path / "master.key"
         self.secret_key = self.path / "secret.key"
+        self.realm_keys = self.path / "realm_keys"
         self._lock: int | None = None
 
     def take(self) -> None:

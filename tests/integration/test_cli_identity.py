@@ -1,7 +1,10 @@
 """``parvis identity`` on a hub of the test's own and the real server."""
 
 import json
+import os
 import secrets
+import subprocess
+import sys
 
 import pytest
 
@@ -141,6 +144,24 @@ def test_a_server_that_is_away_is_told_with_its_own_exit_code(hub, parvis, monke
     assert code == 69
     assert "Arrêté à l'étape" in err
     assert "the-password-of-x" not in out + err
+
+
+def test_what_a_script_reads_is_alone_on_standard_output(hub):
+    """A library's complaint about the server that is away goes beside the answer, without its text."""
+    who = {"KC_BOOTSTRAP_ADMIN_USERNAME": "x", "KC_BOOTSTRAP_ADMIN_PASSWORD": "the-password-of-x"}
+    keys = subprocess.run([sys.executable, "-m", "parvis", "identity", "keys"], check=True)
+    ran = subprocess.run(
+        [sys.executable, "-m", "parvis", "identity", "apply", "--json"],
+        env={**os.environ, **who},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (keys.returncode, ran.returncode) == (0, 69)
+    assert json.loads(ran.stdout)["stopped"]["step"].endswith(", royaume")
+    assert "urllib3" in ran.stderr
+    assert "Connection refused" not in ran.stderr
 
 
 def test_keys_are_made_once_and_renewed_in_steps(hub, parvis, database, vault):

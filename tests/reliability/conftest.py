@@ -6,7 +6,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-import structlog
 
 from parvis import logs as product_logs
 from schemas import clock
@@ -46,10 +45,9 @@ def _copied(server, template):
 
 
 @pytest.fixture
-def logs():
+def logs(own_logging):
     """What the product writes while a campaign runs, as it would write it."""
     kept = Logs()
     product_logs.configure(stream=kept.stream)
     yield kept
-    structlog.reset_defaults()
     clock.turn(timedelta())

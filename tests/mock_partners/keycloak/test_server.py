@@ -17,7 +17,7 @@ from joserfc.jwk import KeySet
 from lxml import etree
 
 from mock_partners.keycloak.answers import NS, stamp
-from mock_partners.keycloak.keys import new_pair
+from mock_partners.keycloak.keys import KeyRing, new_pair
 from mock_partners.keycloak.logout import RSA_SHA1, Ending, form_text, logout_request, query
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
@@ -256,6 +256,20 @@ def test_keys_change_and_the_old_ones_are_announced_until_they_are_forgotten(vis
         claims(visitor, old)
     uses = [(key["kty"], key["use"]) for key in keys(visitor)["keys"]]
     assert sorted(uses) == [("EC", "sig"), ("RSA", "enc"), ("RSA", "sig")]
+
+
+def test_a_realm_keeps_its_keys_over_a_restart_and_so_its_changes_of_key(tmp_path):
+    file = tmp_path / "keys" / "parvis.pem"
+    first = KeyRing.of(file)
+    first.rotate()
+
+    again = KeyRing.of(file)
+
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert [pair.kid for pair in again.pairs] == [pair.kid for pair in first.pairs]
+    assert [pair.pem for pair in again.pairs] == [pair.pem for pair in first.pairs]
+    again.forget_old()
+    assert len(KeyRing.of(file).pairs) == 1
 
 
 def asked(**changes):

@@ -10,15 +10,10 @@ from parvis import logs
 
 
 @pytest.fixture
-def written():
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
+def written(own_logging):
     stream = io.StringIO()
     logs.configure("json", stream=stream)
-    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
-    root.handlers[:], root.level = before
-    logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
+    return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
 def fail(error):
@@ -82,11 +77,10 @@ def test_a_library_is_heard_without_its_words(written):
     assert "example.org" not in json.dumps(lines)
 
 
-def test_people_may_read_it_too():
+def test_people_may_read_it_too(own_logging):
     stream = io.StringIO()
     logs.configure("console", stream=stream)
     structlog.get_logger().info("hub.ready", port=8000, body="no")
-    structlog.reset_defaults()
     assert "INFO" in stream.getvalue()
     assert "port=8000" in stream.getvalue()
     assert "no" not in stream.getvalue()
