@@ -42,8 +42,9 @@ $(VENV)/.dev.stamp: requirements/dev.txt $(INPUTS)
 	@$(PYTHON) tools/bootstrap.py $(VENV) $< . partner_sdk
 	@printf '%s' '$(CURDIR)' >$(VENV)/.place && touch $(VENV)/.demo.stamp $@
 
-demo: $(VENV)/.demo.stamp  ## start the whole city and play the story (ARGS="--once --json --data DIR --fresh --port N")
-	@exec $(RUN) -m parvis.demo $(ARGS)
+demo: $(VENV)/.demo.stamp  ## start the whole city and play the story (ARGS="--once --json --data DIR --fresh --port N"; IDP=keycloak: a real one)
+	@$(if $(filter keycloak,$(IDP)),$(RUN) tools/keycloak_server.py,:)
+	@exec $(RUN) -m parvis.demo $(if $(IDP),--identity $(IDP)) $(ARGS)
 
 test: $(VENV)/.dev.stamp  ## run every suite; as root on Debian, install what tests need (ARGS="-k word")
 	@$(RUN) tools/machine.py

@@ -75,7 +75,20 @@ def scheduler(session: Session) -> None:
 @click.option("--data", type=click.Path(path_type=Path), help="Dossier de travail.")
 @click.option("--fresh", is_flag=True, help="Oublie d'abord le dossier de travail.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Premier port à prendre.")
-def demo(*, once: bool, is_json: bool, data: Path | None, fresh: bool, port: int | None) -> None:
+@click.option(
+    "--identity",
+    type=click.Choice(["double", "keycloak"]),
+    help="Qui identifie les gens : la doublure de Keycloak, ou un vrai (dépôt et Java requis).",
+)
+def demo(
+    *,
+    once: bool,
+    is_json: bool,
+    data: Path | None,
+    fresh: bool,
+    port: int | None,
+    identity: str | None,
+) -> None:
     """Démarre une ville de démonstration complète sur cette machine."""
     from parvis.demo.supervisor import main as play  # noqa: PLC0415 - not for production
 
@@ -83,6 +96,7 @@ def demo(*, once: bool, is_json: bool, data: Path | None, fresh: bool, port: int
     arguments = [flag for flag, is_set in flags if is_set]
     arguments += ["--data", str(data)] if data else []
     arguments += ["--port", str(port)] if port else []
+    arguments += ["--identity", identity] if identity else []
     play(arguments)
 
 

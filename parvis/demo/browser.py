@@ -16,7 +16,7 @@ AGENT: Final = (
     "Mozilla/5.0 (Linux; Android 14; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0 (sans JavaScript)"
 )
 REDIRECTIONS: Final = frozenset({301, 302, 303, 307, 308})
-MOST_HOPS: Final = 6
+MOST_HOPS: Final = 12
 TIMEOUT_SECONDS: Final = 15.0
 NOT_TYPED: Final = frozenset({"radio", "checkbox", "submit", "button"})
 

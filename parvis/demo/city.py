@@ -19,6 +19,11 @@ KOHA, GATEWAY, DROP, MAIL = "koha", "sms_ovh", "desk_drop", "mail"
 SENDERS: Final = "senders"
 IDENTITY: Final = "keycloak"
 REALMS: Final = {"parvis": "", "parvis-staff": "/console"}
+FRANCECONNECT: Final = "franceconnect"
+FRANCECONNECT_ALIAS: Final = "france-connect"
+FRANCECONNECT_CLIENT: Final = "ville-de-demonstration"
+FRANCECONNECT_SECRET: Final = "franceconnect_client"  # noqa: S105 - a name, no secret
+PROVIDER_FILE: Final = "franceconnect.json"
 DOUBLES: Final = frozenset({KOHA, GATEWAY})
 DROP_EVERY: Final = "2s"
 POSTERS_LAST: Final = timedelta(days=365)
@@ -28,11 +33,15 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class City:
-    """The city's document with the ports of its systems and the values of its secrets."""
+    """The city's document with the ports of its systems and the values of its secrets.
+
+    ``keycloak`` is the address of a real server; None: its double signs people in.
+    """
 
     document: Document
     ports: Mapping[str, int]
     secrets: Mapping[str, str]
+    keycloak: str | None = None
 
     def address(self, name: str) -> str:
         """Return the address of a mock."""
@@ -41,7 +50,13 @@ class City:
     @property
     def mocks(self) -> dict[str, str]:
         """Return the address of every double, by the profile it stands behind."""
-        return {name: self.address(name) for name in mock_names(self.document)}
+        names = mock_names(self.document, is_real_keycloak=self.keycloak is not None)
+        return {name: self.address(name) for name in names}
+
+    @property
+    def identity_url(self) -> str:
+        """Return where people prove who they are."""
+        return self.keycloak or self.address(IDENTITY)
 
     @property
     def partners(self) -> list[dict[str, Any]]:
@@ -66,12 +81,13 @@ def read_city() -> Document:
     return document
 
 
-def mock_names(document: Document) -> list[str]:
+def mock_names(document: Document, *, is_real_keycloak: bool = False) -> list[str]:
     """Return the systems that have a double of ours behind a port."""
     profiles = document["profiles"]
-    return [name for name in profiles if profiles[name]["connector"] in DOUBLES] + [
+    return [
+        *(name for name in profiles if profiles[name]["connector"] in DOUBLES),
         SENDERS,
-        IDENTITY,
+        FRANCECONNECT if is_real_keycloak else IDENTITY,
     ]
 
 
@@ -122,8 +138,13 @@ def filled(city: City, folder: DemoFolder, *, today: date) -> dict[str, Any]:
     return document
 
 
-def mock_settings(city: City, *, hub: str, notice: Mapping[str, str], seed: int) -> dict[str, Any]:
-    """Return the settings of the process that stands for every system and every sender."""
+def mock_settings(
+    city: City, *, hub: str, notice: Mapping[str, str], seed: int, keys: Path | None = None
+) -> dict[str, Any]:
+    """Return the settings of the process that stands for every system and every sender.
+
+    ``keys`` is where the double of Keycloak keeps its own, so that a hub started again knows them.
+    """
     profiles = city.document["profiles"]
     mocks = {
         name: _mock(name, profile, city)
@@ -133,11 +154,14 @@ def mock_settings(city: City, *, hub: str, notice: Mapping[str, str], seed: int)
     rows = [{**each, "communes": []} for each in city.partners]
     senders = {"hub_url": hub, "notice": dict(notice), "seed": seed, "senders": rows}
     mocks[SENDERS] = {"kind": SENDERS, "port": city.ports[SENDERS], "settings": senders}
-    mocks[IDENTITY] = _identity(city, hub=hub)
+    if city.keycloak is None:
+        mocks[IDENTITY] = _identity(city, hub=hub, keys=keys)
+    else:
+        mocks[FRANCECONNECT] = _franceconnect(city)
     return {"mocks": mocks}
 
 
-def _identity(city: City, *, hub: str) -> dict[str, Any]:
+def _identity(city: City, *, hub: str, keys: Path | None) -> dict[str, Any]:
     """Return the settings of the double of Keycloak: both realms, and the hub as their one service."""
     realms = {
         name: {
@@ -147,8 +171,42 @@ def _identity(city: City, *, hub: str) -> dict[str, Any]:
         }
         for name, below in REALMS.items()
     }
-    settings = {"base": city.address(IDENTITY), "realms": realms}
+    settings: dict[str, Any] = {"base": city.address(IDENTITY), "realms": realms}
+    if keys is not None:
+        settings["keys"] = str(keys)
     return {"kind": IDENTITY, "port": city.ports[IDENTITY], "settings": settings}
+
+
+def provider(city: City) -> dict[str, str]:
+    """Return FranceConnect's double as the realm is told of it, in the words of a city's own file."""
+    issuer = f"{city.address(FRANCECONNECT)}/api/v2"
+    return {
+        "alias": FRANCECONNECT_ALIAS,
+        "title": "FranceConnect",
+        "issuer": issuer,
+        "authorization_url": f"{issuer}/authorize",
+        "token_url": f"{issuer}/token",
+        "userinfo_url": f"{issuer}/userinfo",
+        "jwks_url": f"{issuer}/jwks",
+        "logout_url": f"{issuer}/session/end",
+        "client_id": FRANCECONNECT_CLIENT,
+        "secret": FRANCECONNECT_SECRET,
+        "scopes": "openid identite_pivot email",
+        "acr_values": "eidas1",
+    }
+
+
+def _franceconnect(city: City) -> dict[str, Any]:
+    """Return the settings of FranceConnect's double: the citizens' realm is its one client."""
+    back = f"{city.keycloak}/realms/parvis/broker/{FRANCECONNECT_ALIAS}/endpoint"
+    client = {
+        "name": city.document["city"]["name"],
+        "secret": city.secrets[FRANCECONNECT_SECRET],
+        "redirect_uris": [back],
+        "post_logout_redirect_uris": [f"{back}/logout_response"],
+    }
+    settings = {"levels": ["eidas1"], "clients": {FRANCECONNECT_CLIENT: client}}
+    return {"kind": FRANCECONNECT, "port": city.ports[FRANCECONNECT], "settings": settings}
 
 
 def _placed(

@@ -22,8 +22,8 @@ from mock_partners.senders import Notice
 from orchestrator.services.purposes import PARTNER_ARRIVAL, notice_sha256
 from parvis.demo.environment import environment_of
 from parvis.demo.facts import Facts
-from parvis.demo.ground import STAFF_ACCOUNT, Ground
-from parvis.demo.options import DemoOptions, DemoRefusedError
+from parvis.demo.ground import Ground
+from parvis.demo.options import STAFF_ACCOUNT, DemoOptions, DemoRefusedError
 from parvis.demo.story import DidNotHappenError, Stage, play
 from parvis.demo.systems import Mock
 from parvis.demo.table import Table, table_of
@@ -154,7 +154,7 @@ class Demonstration:
             "Mon espace (connexion de démonstration)": f"{hub}/mon-espace",
             "Page d'activation": f"{hub}/code",
             "Console (lien à usage unique, 15 min)": self._console_link(),
-            f"Entrée des agents (compte {STAFF_ACCOUNT})": self._ground.sign_in["staff"],
+            f"Entrée des agents (compte {STAFF_ACCOUNT})": self._staff_entry(),
             "Documentation de l'API": f"{hub}/v1/docs",
             "Courriels (fichiers)": str(self._ground.folder.mail),
             "Adresses, clés et processus": str(self._ground.folder.state),
@@ -166,6 +166,11 @@ class Demonstration:
         width = max(map(len, rows))
         lines = [f"{name:<{width}}  {value}" for name, value in rows.items()]
         sys.stdout.write("\n" + "\n".join([*lines, "", "Ctrl-C pour tout arrêter."]) + "\n")
+
+    def _staff_entry(self) -> str:
+        entry = self._ground.sign_in
+        password = entry.get("staff_password")
+        return f"{entry['staff']} (mot de passe {password})" if password else entry["staff"]
 
     def _console_link(self) -> str:
         done = subprocess.run(

@@ -22,13 +22,15 @@ from orchestrator.services.purposes import PARTNER_ARRIVAL, notice_sha256
 from orchestrator.store.locks import TIMERS, WAKER
 from parvis.children import Crew, Program
 from parvis.demo.city import (
-    IDENTITY,
+    FRANCECONNECT_SECRET,
+    PROVIDER_FILE,
     City,
     drop_folders,
     filled,
     mail_profile,
     mock_names,
     mock_settings,
+    provider,
     read_city,
     secret_kinds,
 )
@@ -36,8 +38,9 @@ from parvis.demo.environment import environment_of, write_environment
 from parvis.demo.facts import Facts
 from parvis.demo.folder import HOST, DemoFolder, write_private
 from parvis.demo.mailbox import Mailbox
-from parvis.demo.options import DemoOptions, DemoRefusedError
+from parvis.demo.options import STAFF_ACCOUNT, DemoOptions, DemoRefusedError
 from parvis.demo.processes import Server
+from parvis.demo.real_keycloak import RealKeycloak
 from parvis.embedded_postgres import EmbeddedPostgres
 from schemas.errors import ConfigurationError
 
@@ -46,7 +49,6 @@ METRICS: Final = ("web_metrics", "worker_metrics")
 READY_SECONDS: Final = 45.0
 POLL_SECONDS: Final = 0.03
 LEFTOVER_SECONDS: Final = 20.0
-STAFF_ACCOUNT: Final = "admin.demo"
 PACKAGE: Final = Path(parvis.__file__).parent
 
 
@@ -59,6 +61,8 @@ class Ground:
         self.done: Mapping[str, Any] = {}
         self._options = options
         self._mailbox: Mailbox | None = None
+        self._keycloak = RealKeycloak(self.folder) if options.is_real_keycloak else None
+        self._realms: Mapping[str, Any] = {}
 
     @property
     def hub(self) -> str:
@@ -68,12 +72,17 @@ class Ground:
     @cached_property
     def city(self) -> City:
         """The city with its ports and secrets."""
-        document = read_city()
-        values = self.folder.keep_secrets(secret_kinds(document))
-        names = [HUB, "postgres", *METRICS, *mock_names(document), mail_profile(document)]
+        document, real = read_city(), self._keycloak
+        more = {FRANCECONNECT_SECRET: "word"} if real else {}
+        values = self.folder.keep_secrets(secret_kinds(document) | more)
+        mocks = mock_names(document, is_real_keycloak=real is not None)
+        names = [HUB, "postgres", *METRICS, *mocks, mail_profile(document)]
         wished = {HUB: self._options.port} if self._options.port else {}
         return City(
-            document=document, secrets=values, ports=self.folder.keep_ports(names, wished=wished)
+            document=document,
+            secrets=values,
+            ports=self.folder.keep_ports(names, wished=wished),
+            keycloak=real.url if real else None,
         )
 
     @cached_property
@@ -96,6 +105,8 @@ class Ground:
         if self._options.is_fresh:
             self.folder.forget()
         self.folder.keep_keys()
+        if self._keycloak is not None:
+            self._keycloak.start()
         self._write_city()
         self.crew.start(
             self._program("mocks", "-m", "mock_partners", "--settings", self.folder.mocks)
@@ -107,6 +118,8 @@ class Ground:
             self.done = self._prepared(preparation)
         finally:
             preparation.kill()
+        if self._keycloak is not None:
+            self._realms = self._keycloak.set_up(environment_of(self.folder, {}))
         self.crew.start(self._worker())
         self._await_all()
         self.write_state()
@@ -117,11 +130,15 @@ class Ground:
         self.crew.stop(("worker", "mocks", "web"), asked_first=("worker", "web"))
         if self._mailbox is not None:
             self._mailbox.stop()
+        if self._keycloak is not None:
+            self._keycloak.stop()
         if self.folder.is_ours:
             self.folder.state.unlink(missing_ok=True)
 
     def mend(self) -> tuple[str, ...]:
         """Start again what died and tell scripts; returns the names."""
+        if self._keycloak is not None and (loss := self._keycloak.loss()):
+            sys.stderr.write(f"{loss}\n")
         mended = self.crew.mend()
         if mended:
             self.write_state()
@@ -149,7 +166,8 @@ class Ground:
             "citizens": f"{self.hub}/connexion",
             "staff": f"{self.hub}/console/",
             "staff_account": STAFF_ACCOUNT,
-            "identity": self.city.address(IDENTITY),
+            "identity": self.city.identity_url,
+            **self._realms,
         }
 
     # --- in order ---------------------------------------------------------------------------------
@@ -175,8 +193,16 @@ class Ground:
         write_private(self.folder.city, text)
         digest = notice_sha256(PARTNER_ARRIVAL, "fr")
         notice = {"version": PARTNER_ARRIVAL, "sha256": str(digest)}
-        mocks = mock_settings(self.city, hub=self.hub, notice=notice, seed=secrets.randbits(48))
+        mocks = mock_settings(
+            self.city,
+            hub=self.hub,
+            notice=notice,
+            seed=secrets.randbits(48),
+            keys=self.folder.realm_keys,
+        )
         write_private(self.folder.mocks, json.dumps(mocks))
+        if self.city.keycloak is not None:
+            write_private(self.folder.path / PROVIDER_FILE, json.dumps(provider(self.city)))
         profile = mail_profile(self.city.document)
         self._mailbox = Mailbox(self.folder.mail, self.city.ports[profile])
         self._mailbox.start()
@@ -193,7 +219,7 @@ class Ground:
             self.folder,
             database_url=self.database_url,
             port=self.city.ports[HUB],
-            identity_url=self.city.address(IDENTITY),
+            identity_url=self.city.identity_url,
         )
 
     def _preparation(self) -> "subprocess.Popen[str]":

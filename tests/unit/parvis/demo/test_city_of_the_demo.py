@@ -1,8 +1,10 @@
+from dataclasses import replace
 from datetime import date
 
 import pytest
 import yaml
 
+from identity.keycloak import read_provider
 from mock_partners import build
 from mock_partners.senders import Sender
 from parvis.demo.city import (
@@ -12,6 +14,7 @@ from parvis.demo.city import (
     mail_profile,
     mock_names,
     mock_settings,
+    provider,
     read_city,
     secret_kinds,
 )
@@ -77,6 +80,30 @@ def test_every_double_can_be_built_from_its_settings(city):
     for mock in mocks.values():
         app = build(mock["kind"], mock["settings"])
         app.close()
+
+
+def test_with_a_real_keycloak_franceconnects_double_stands_behind_its_realm(city):
+    real = replace(
+        city,
+        keycloak="http://127.0.0.1:8080",
+        ports={**city.ports, "franceconnect": 20_999},
+        secrets={**city.secrets, "franceconnect_client": "an-invented-secret"},
+    )
+    mocks = mock_settings(real, hub="http://127.0.0.1:1", notice=NOTICE, seed=7)["mocks"]
+    (client,) = mocks["franceconnect"]["settings"]["clients"].values()
+    told = provider(real)
+
+    assert set(mocks) == set(real.mocks) == (set(city.mocks) - {"keycloak"}) | {"franceconnect"}
+    assert (real.identity_url, city.identity_url) == (
+        "http://127.0.0.1:8080",
+        city.mocks["keycloak"],
+    )
+    (back,) = client["redirect_uris"]
+    assert back == "http://127.0.0.1:8080/realms/parvis/broker/france-connect/endpoint"
+    assert told["token_url"] == "http://127.0.0.1:20999/api/v2/token"
+    read = read_provider(told, secrets=real.secrets, digest_key=b"d" * 32)
+    assert read.secret == client["secret"]
+    build("franceconnect", mocks["franceconnect"]["settings"]).close()
 
 
 def test_a_librarys_double_knows_the_sites_and_categories_of_the_city(city):

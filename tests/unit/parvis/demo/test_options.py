@@ -18,9 +18,26 @@ def test_every_option_is_read():
     )
 
 
+def test_a_real_keycloak_begins_anew_in_a_folder_of_its_own():
+    read = read_options(["--identity", "keycloak"])
+
+    assert read == DemoOptions(
+        folder=Path(".parvis-demo-keycloak"), is_fresh=True, is_real_keycloak=True
+    )
+    assert read_options(["--identity", "keycloak", "--data", "d"]).folder == Path("d")
+
+
 @pytest.mark.parametrize(
     "mistyped",
-    [["--onse"], ["--port", "many"], ["--port", "0"], ["--port", "70000"], ["x"], ["--on"]],
+    [
+        ["--onse"],
+        ["--identity", "other"],
+        ["--port", "many"],
+        ["--port", "0"],
+        ["--port", "70000"],
+        ["x"],
+        ["--on"],
+    ],
 )
 def test_a_mistyped_option_is_answered_in_french(mistyped, capsys):
     with pytest.raises(SystemExit) as ended:
