@@ -9,7 +9,8 @@ PYTEST := $(RUN) -m pytest
 PRODUCT := schemas connectors identity orchestrator web parvis mock_partners partner_sdk/src tools
 # tests that talk to nothing but files and their own processes
 FAST_TESTS := tests/unit tests/connectors tests/architecture
-# files side by side on all cores (four at most), the long ones first
+# files side by side, one more than cores (four at most) for tests that wait, the long ones first
+export PYTEST_XDIST_AUTO_NUM_WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 SIZE_REMARKS := C901,PLR0911,PLR0912,PLR0913,PLR0915
 

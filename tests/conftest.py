@@ -106,7 +106,8 @@ def fresh_database(servers):
         name, template = f"parvis_{secrets.token_hex(6)}", servers.template(version)
         url = servers.url(version)
         with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+            # files copied: a third of the time that writing every page to the log takes
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
             yield _with_database(url, name)
             connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
