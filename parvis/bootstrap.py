@@ -32,7 +32,7 @@ from orchestrator.runtime.relay import Relay
 from orchestrator.runtime.replays import MoveReplays
 from orchestrator.runtime.steps import StepRunner
 from orchestrator.runtime.timers import Timers
-from orchestrator.runtime.upkeep import Rarely
+from orchestrator.runtime.upkeep import Apart, Rarely
 from orchestrator.runtime.worker import Worker
 from orchestrator.runtime.world import CityWorld
 from orchestrator.services.configuration import Configuration
@@ -43,6 +43,7 @@ from orchestrator.services.ports.offer import Catalogued, Requirements
 from orchestrator.services.ports.running import ServiceRef
 from orchestrator.services.ports.waking import Waker
 from orchestrator.services.quiet_hours import QuietHours
+from orchestrator.services.realm_effects import RealmEffects
 from orchestrator.services.sign_in import SignIn
 from orchestrator.services.signals import Signals
 from orchestrator.services.staff_links import StaffLinks
@@ -64,6 +65,7 @@ from orchestrator.store.offer import OfferRowsReader
 from orchestrator.store.outbox import DeadWakeRows, Outbox
 from orchestrator.store.pacing import PaceRows
 from orchestrator.store.partitions import make_ahead
+from orchestrator.store.realm_effects import RealmEffectTable
 from orchestrator.store.runs import RunStore
 from orchestrator.store.secrets import SecretRows
 from orchestrator.store.staff import StaffTable
@@ -73,9 +75,10 @@ from orchestrator.store.waiting import WaitingRuns
 from orchestrator.store.waker import EmbeddedWaker
 from parvis.journal_checkpoints import FOLDER, Checkpoints
 from parvis.metrics import Meter
+from parvis.realm_accounts import open_accounts
 from parvis.repairs import Repairs
 from parvis.settings import Settings
-from parvis.sign_in import make_sign_in, refresh_descriptors, service_provider
+from parvis.sign_in import make_sign_in, realm_of, refresh_descriptors, service_provider
 from schemas import events
 from schemas.keys import HubKeys
 from schemas.logins import Face
@@ -241,6 +244,15 @@ class Hub:
         return make_sign_in(provider, self.database, vault=self.vault, keys=self.keys, face=face)
 
     @cached_property
+    def realm_effects(self) -> RealmEffects:
+        """What the citizens' realm must still be told."""
+        return RealmEffects(
+            rows=RealmEffectTable(database=self.database, vault=self.vault),
+            issuer=realm_of(self.settings, Face.CITIZEN),
+            accounts=lambda: open_accounts(self.settings, self.secrets),
+        )
+
+    @cached_property
     def signals(self) -> Signals:
         """Tells runs what they wait for."""
         return Signals(rows=self.runs, journeys=journeys.journey_for)
@@ -367,6 +379,7 @@ class Hub:
                     most_per_second=self.system_policies.most_per_second,
                 ),
                 MoveReplays(self.repairs.replays),
+                Apart("realm.told", self.realm_effects.carry_out),
                 SealChore(self.journal),
                 Rarely("journal.checkpoint", self.checkpoints.write_due, every_seconds=600),
                 Rarely("messages.taken_up", self.unheard.take_up, every_seconds=1),

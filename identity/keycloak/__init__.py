@@ -3,6 +3,7 @@
 The only room that imports the library ``keycloak``; nothing here runs while people sign in.
 """
 
+from identity.keycloak.accounts import RealmAccounts
 from identity.keycloak.api import AdminApi, Credentials, Server
 from identity.keycloak.client_secrets import client_known, client_secret
 from identity.keycloak.difference import Change, Finding
@@ -20,6 +21,7 @@ __all__ = [
     "Installation",
     "Provider",
     "Provisioning",
+    "RealmAccounts",
     "Report",
     "Server",
     "Stopped",

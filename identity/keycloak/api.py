@@ -30,6 +30,7 @@ ADMIN_SCOPE: Final = "kc-admin-api"
 _AGAIN: Final = "relancez la même commande, elle reprend où elle s'est arrêtée"
 _LONGEST_REASON: Final = 200
 _REALMS: Final = "admin/realms"
+_PERSON: Final = re.compile(r"/users/[^/]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +70,10 @@ class AdminApi:
         self._connection = _connection(server, credentials)
 
     def get(self, path: str, **query: str) -> Any:
-        """Return what is at a path, or None where nothing is."""
+        """Return what is at a path, or None where nothing is: Keycloak said so, no proxy before it."""
         answer = self._send("get", f"{_REALMS}{path}", **query)
         if answer.status_code == requests.codes.not_found:
+            _content(answer, path)
             return None
         return _content(_checked(answer, "get", path), path)
 
@@ -93,9 +95,23 @@ class AdminApi:
         """Replace what is at a path."""
         _checked(self._send("put", f"{_REALMS}{path}", _written(body)), "put", path)
 
+    def remove(self, path: str) -> bool:
+        """Remove what is at a path; False where nothing was."""
+        return self._done(self._send("delete", f"{_REALMS}{path}"), "delete", path)
+
+    def act(self, path: str) -> bool:
+        """Have something done at a path; False where nothing is."""
+        return self._done(self._send("post", f"{_REALMS}{path}", ""), "post", path)
+
     def delete(self, path: str, body: object = None) -> None:
         """Remove what is at a path, or the given part of it."""
         _checked(self._send("delete", f"{_REALMS}{path}", _written(body)), "delete", path)
+
+    def _done(self, answer: requests.Response, method: str, path: str) -> bool:
+        if answer.status_code == requests.codes.not_found:
+            _content(answer, path)
+            return False
+        return _checked(answer, method, path) is not None
 
     def _send(self, method: str, path: str, *body: str, **query: str) -> requests.Response:
         send = getattr(self._connection, f"raw_{method}")
@@ -204,4 +220,5 @@ def _no_keycloak() -> str:
 
 
 def _place(path: str) -> str:
-    return f"/{_REALMS}{path.partition('?')[0]}"
+    """Return where it was, without the id of a person."""
+    return _PERSON.sub("/users/…", f"/{_REALMS}{path.partition('?')[0]}")

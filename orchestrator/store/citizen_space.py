@@ -11,7 +11,7 @@ from orchestrator.services.ports.citizen_space import (
     Unlinking,
 )
 from orchestrator.services.ports.portal import PortalAccount, PortalLogin, PortalSpace
-from orchestrator.store import journal
+from orchestrator.store import journal, realm_effects
 from orchestrator.store.connections import Connection, Database
 from orchestrator.store.person_keys import JOURNAL, key_of, pseudonym_of
 from orchestrator.store.sessions import end_others
@@ -115,6 +115,7 @@ class CitizenSpaceTable:
             values = {"id": row["id"], "citizen": citizen_id, "account": account}
             connection.execute(_CLOSE, values)
             connection.execute(_UNVOUCH, (row["id"],))
+            realm_effects.ask(connection, row["id"])
             kept = (unlinking.session_id,) if unlinking.session_id else ()
             end_others(connection, citizen_id, kept=kept, reason="unlinked")
             self._tell(connection, citizen_id, "identity.unlinked", {"alias": row["alias"]})

@@ -6,6 +6,7 @@ from orchestrator.store.connections import Database
 from orchestrator.store.idempotency import IdempotencyTable
 from orchestrator.store.identity_cases import forget_cases
 from orchestrator.store.library import AttemptCounters, SignupTable
+from orchestrator.store.realm_effects import forget_effects
 from orchestrator.store.sessions import forget_sessions
 from orchestrator.store.sign_in import forget_conversations
 from orchestrator.store.staff_roles import StaffRoleTable
@@ -21,5 +22,6 @@ def forget(database: Database, vault: Vault) -> int:
     gone += AttemptCounters(database=database).forget_old()
     gone += IdempotencyTable(database=database).forget_old()
     gone += forget_conversations(database) + forget_sessions(database) + forget_cases(database)
+    gone += forget_effects(database)
     gone += StaffRoleTable(database=database, vault=vault).forget_old()
     return gone + sum(database.run(sql) for sql in (_SCANS, _INBOX))

@@ -29,6 +29,19 @@ COMMENT ON COLUMN login.subject_hash IS 'pii=reference; purpose=identity; retent
 COMMENT ON COLUMN login.realm_account IS 'pii=reference; purpose=identity; retention=while the login lives, then as tombstone 12 months; eraser=row';
 COMMENT ON COLUMN login.subject IS 'pii=reference; purpose=identity; retention=while the login lives; eraser=data key';
 
+-- What the realm must still be told of a login that was taken away: the link it holds and the sessions.
+-- It names the person by the login's row alone.
+CREATE TABLE realm_effect(
+  id uuid PRIMARY KEY,
+  login_id uuid NOT NULL UNIQUE,
+  status text NOT NULL DEFAULT 'waiting' CHECK (status IN ('waiting', 'paused', 'stuck', 'done')),
+  failures int NOT NULL DEFAULT 0,
+  fault text,
+  asked_at timestamptz NOT NULL DEFAULT parvis_now(),
+  next_at timestamptz NOT NULL DEFAULT parvis_now(),
+  ended_at timestamptz);
+CREATE INDEX realm_effect_due ON realm_effect(next_at) WHERE status IN ('waiting', 'paused');
+
 -- Civil status as somebody vouched for it; a correction closes the old value.
 CREATE TABLE civil_status(
   id uuid PRIMARY KEY,
