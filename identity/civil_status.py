@@ -7,6 +7,7 @@ their given names. Sources: the six fields of the national pivot identity, INSEE
 import re
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import StrEnum
 from typing import Final
 
@@ -61,12 +62,22 @@ def compared(one: CivilStatus, other: CivilStatus) -> Mapping[str, Alike]:
     }
 
 
+def contradicts(said: CivilStatus, vouched: Mapping[str, str]) -> bool:
+    """Tell whether a civil status says anything else than the fields that were vouched for before."""
+    alike = compared(said, replace(said, **vouched))
+    return any(
+        alike[name] is not Alike.EQUAL and getattr(said, name) != known
+        for name, known in vouched.items()
+    )
+
+
 def search_keys(key: bytes, person: CivilStatus) -> dict[str, bytes]:
     """Return the keyed digests a candidate is found by: each time all fields but one.
 
-    Two people of whom at most one field differs share at least one of them.
+    Two people of whom at most one field differs share at least one of them, however many are near: of
+    the given names the first counts here, and a part of a date that is not known is the register's 01.
     """
-    values = _comparable(person)
+    values = _findable(person)
     return {
         left_out: keyed_digest(
             key,
@@ -77,11 +88,11 @@ def search_keys(key: bytes, person: CivilStatus) -> dict[str, bytes]:
     }
 
 
-def _comparable(person: CivilStatus) -> dict[str, str]:
+def _findable(person: CivilStatus) -> dict[str, str]:
     return {
-        "given_names": normalised(person.given_names),
+        "given_names": normalised(person.given_names).partition(" ")[0],
         "birth_name": normalised(person.birth_name),
-        "birthdate": person.birthdate,
+        "birthdate": person.birthdate.replace("-00", "-01"),
         "gender": person.gender,
         "birthplace": person.birthplace.upper() if person.birthcountry == FRANCE else "",
         "birthcountry": person.birthcountry,

@@ -5,14 +5,14 @@ vouches for six fields that are all equal. Everything weaker is proposed or look
 e-mail address is never evidence.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
 from identity import names
-from identity.civil_status import Alike, compared, is_complete
+from identity.civil_status import Alike, compared, contradicts, is_complete
 from schemas.logins import CIVIL_STATUS, CivilStatus, Level, SignedIn
 
 FRANCECONNECT_LEVELS: Final[Mapping[str, Level]] = {
@@ -30,6 +30,7 @@ class Rule(StrEnum):
     """Which line of the table decided; kept in the journal."""
 
     KNOWN_SUBJECT = "known_subject"
+    KNOWN_ACCOUNT = "known_account"
     NEW_PERSON = "new_person"
     SIX_EQUAL = "six_equal"
     BOTH_PROVED = "both_proved"
@@ -37,6 +38,7 @@ class Rule(StrEnum):
     SEVERAL_CANDIDATES = "several_candidates"
     SUBJECT_ELSEWHERE = "subject_elsewhere"
     OTHER_SUBJECT = "other_subject"
+    OTHER_CIVIL_STATUS = "other_civil_status"
     KEYS_DISAGREE = "keys_disagree"
     OTHER_PERSON = "other_person"
     TAKEN_AWAY = "taken_away"
@@ -151,60 +153,97 @@ def session_level(proved: Level, login: Level) -> Level:
     return min(proved, login, Level.STRONG)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What a citizen has already: their aliases, and the fields FranceConnect or an officer vouched for."""
+
+    aliases: frozenset[str] = frozenset()
+    vouched: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
 def decide(
     claim: Claim,
     owners: Sequence[Owner],
     candidates: Sequence[Candidate],
     *,
-    held: Mapping[UUID, frozenset[str]],
+    standing: Mapping[UUID, Standing],
     taken_away: Collection[LoginKey] = (),
 ) -> Decision:
     """Return what a sign-in leads to, by what is known of its keys and of people alike.
 
-    ``held`` are the aliases that each owner holds already, ``taken_away`` the keys that somebody took
-    away from their citizen.
+    ``standing`` is what each owner has already, ``taken_away`` the keys that somebody took away from
+    their citizen.
     """
     found = {owner.citizen_id for owner in owners}
     if len(found) > 1:
         return Decision(act=Act.REVIEW, rule=Rule.KEYS_DISAGREE, others=tuple(sorted(found)))
     if found:
         (citizen_id,) = found
-        if _is_another_subject(claim, owners, held.get(citizen_id, frozenset())):
-            return Decision(act=Act.REVIEW, rule=Rule.OTHER_SUBJECT, others=(citizen_id,))
-        if claim.provider in taken_away:
-            return Decision(act=Act.REVIEW, rule=Rule.TAKEN_AWAY, others=(citizen_id,))
-        return Decision(act=Act.SIGN_IN, rule=Rule.KNOWN_SUBJECT, citizen_id=citizen_id)
+        return _known(claim, owners, standing.get(citizen_id, Standing()), taken_away)
     if not candidates or claim.civil_status is None or claim.franceconnect is None:
         return Decision(act=Act.CREATE, rule=Rule.NEW_PERSON)
     return _by_civil_status(claim, claim.civil_status, candidates)
 
 
 def decide_link(
-    claim: Claim, owners: Sequence[Owner], *, citizen_id: UUID, held: frozenset[str]
+    claim: Claim, owners: Sequence[Owner], *, citizen_id: UUID, standing: Standing
 ) -> Decision:
     """Return what happens when a citizen who is signed in proves a second login.
 
-    ``held`` are the aliases they hold already.
+    ``standing`` is what they have already.
     """
     others = {owner.citizen_id for owner in owners} - {citizen_id}
     if others:
         return Decision(act=Act.REVIEW, rule=Rule.SUBJECT_ELSEWHERE, others=tuple(sorted(others)))
-    if _is_another_subject(claim, owners, held):
-        return Decision(act=Act.REVIEW, rule=Rule.OTHER_SUBJECT, others=(citizen_id,))
+    against = _against_subject(claim, owners, standing)
+    if against is not None:
+        return Decision(act=Act.REVIEW, rule=against, others=(citizen_id,))
     return Decision(act=Act.LINK, rule=Rule.BOTH_PROVED, citizen_id=citizen_id)
 
 
-def decide_again(owners: Iterable[Owner], citizen_id: UUID) -> Decision:
-    """Return whether a forced sign-in is the same person's."""
+def decide_again(
+    claim: Claim,
+    owners: Sequence[Owner],
+    *,
+    citizen_id: UUID,
+    standing: Standing,
+    taken_away: Collection[LoginKey] = (),
+) -> Decision:
+    """Return whether a forced sign-in is the same person's; what it brings along is no better trusted."""
     if {owner.citizen_id for owner in owners} == {citizen_id}:
-        return Decision(act=Act.SIGN_IN, rule=Rule.KNOWN_SUBJECT, citizen_id=citizen_id)
+        return _known(claim, owners, standing, taken_away)
     return Decision(act=Act.REFUSE, rule=Rule.OTHER_PERSON)
 
 
-def _is_another_subject(claim: Claim, owners: Sequence[Owner], held: frozenset[str]) -> bool:
-    """Tell whether FranceConnect names somebody else than the subject the citizen holds."""
+def _known(
+    claim: Claim, owners: Sequence[Owner], standing: Standing, taken_away: Collection[LoginKey]
+) -> Decision:
+    """Return what an answer leads to whose keys are one citizen's, or nobody's yet."""
+    (citizen_id,) = {owner.citizen_id for owner in owners}
+    against = _against_subject(claim, owners, standing)
+    if against is None and claim.provider in taken_away and _is_new(claim.provider, owners):
+        against = Rule.TAKEN_AWAY
+    if against is not None:
+        return Decision(act=Act.REVIEW, rule=against, others=(citizen_id,))
+    is_brought = claim.provider is not None and _is_new(claim.provider, owners)
+    rule = Rule.KNOWN_ACCOUNT if is_brought else Rule.KNOWN_SUBJECT
+    return Decision(act=Act.SIGN_IN, rule=rule, citizen_id=citizen_id)
+
+
+def _against_subject(claim: Claim, owners: Sequence[Owner], standing: Standing) -> Rule | None:
+    """Return why a subject of FranceConnect that is new here may be somebody else's than the citizen's."""
     key = claim.franceconnect
-    return key is not None and key.alias in held and all(owner.key != key for owner in owners)
+    if key is None or not _is_new(key, owners):
+        return None
+    if key.alias in standing.aliases:
+        return Rule.OTHER_SUBJECT
+    if claim.civil_status is not None and contradicts(claim.civil_status, standing.vouched):
+        return Rule.OTHER_CIVIL_STATUS
+    return None
+
+
+def _is_new(key: LoginKey | None, owners: Sequence[Owner]) -> bool:
+    return all(owner.key != key for owner in owners)
 
 
 def _by_civil_status(claim: Claim, ours: CivilStatus, candidates: Sequence[Candidate]) -> Decision:
@@ -225,7 +264,7 @@ def _by_civil_status(claim: Claim, ours: CivilStatus, candidates: Sequence[Candi
     is_certain = (
         all(alike[name] is Alike.EQUAL for name in CIVIL_STATUS)
         and is_complete(ours)
-        and all(_is_vouched(source) for source in one.sources)
+        and all(is_vouched(source) for source in one.sources)
         and claim.level >= Level.ACCOUNT_PROVED
     )
     if is_certain:
@@ -238,7 +277,8 @@ def _is_likely(ours: CivilStatus, theirs: CivilStatus) -> bool:
     return sum(one is Alike.DIFFERENT for one in compared(ours, theirs).values()) <= 1
 
 
-def _is_vouched(source: str) -> bool:
+def is_vouched(source: str) -> bool:
+    """Tell whether a value of this source counts: FranceConnect's, or read on a document by an officer."""
     return source == OFFICER or names.is_franceconnect(source)
 
 

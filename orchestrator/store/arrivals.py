@@ -1,7 +1,9 @@
 """A citizen's answer of the realm, in the transaction that takes it in: decided, linked, a session opened.
 
 Locks are taken on every subject of the answer and on its civil status before anything is read, so that two
-first sign-ins of one person make one citizen, and two people claiming one subject get one owner.
+first sign-ins of one person make one citizen, and two people claiming one subject get one owner. Then the
+citizens concerned are locked, in the order of their ids and before the session, and only what is read
+afterwards counts: whoever unlinks or merges at the same moment is seen, or sees us.
 """
 
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from identity.linking import (
     Candidate,
     Claim,
     Decision,
+    Standing,
     claim_of,
     decide,
     decide_again,
@@ -24,10 +27,11 @@ from identity.linking import (
 from orchestrator.services.ports.sign_in import Arrival, Outcome, Session
 from orchestrator.store import journal, logins
 from orchestrator.store.connections import Connection
-from orchestrator.store.identity_cases import NewCase, open_case, told_apart
+from orchestrator.store.identity_cases import NewCase, open_case, told_apart, told_the_same
 from orchestrator.store.logins import Bond, LoginRow, Sealing
 from orchestrator.store.person_keys import key_of, new_key, pseudonym_of
 from orchestrator.store.sessions import (
+    citizen_of,
     end_others,
     end_session,
     live_session,
@@ -68,8 +72,7 @@ class CitizenArrivals:
         """Decide who this is and do what the decision says."""
         claim = claim_of(arrival.answer)
         logins.lock_claim(connection, self.keys, claim)
-        known = logins.known_logins(connection, self.keys, claim)
-        session = self._session(connection, arrival)
+        known, session = self._at_hand(connection, arrival, claim)
         decision = self._decide(connection, arrival, claim, (known, session))
         match decision.act:
             case Act.REFUSE:
@@ -81,6 +84,17 @@ class CitizenArrivals:
                 return self._join(connection, arrival, claim, (decision, known, session))
 
     # --- who ----------------------------------------------------------------------------------------
+
+    def _at_hand(
+        self, connection: Connection, arrival: Arrival, claim: Claim
+    ) -> tuple[list[LoginRow], Session | None]:
+        """Return the logins known and the session this goes on in; their citizens are locked first."""
+        asked = arrival.asked
+        also = None
+        if asked.purpose is not SamlPurpose.LOGIN:
+            also = citizen_of(connection, asked.session_id)
+        known = logins.settled_logins(connection, self.keys, claim, also=also)
+        return known, self._session(connection, arrival)
 
     def _session(self, connection: Connection, arrival: Arrival) -> Session | None:
         """Return the session a conversation goes on in; one that ended meanwhile ends it too."""
@@ -100,24 +114,41 @@ class CitizenArrivals:
     ) -> Decision:
         known, session = at_hand
         owners = logins.owners_of(known)
+        people = [owner.citizen_id for owner in owners]
+        if session is not None and session.citizen_id is not None:
+            people.append(session.citizen_id)
+        standing = self._standing(connection, claim, people)
+        taken_away = logins.taken_away(connection, self.keys, claim)
         if session is None or session.citizen_id is None:
             alike = [] if owners else self._alike(connection, claim)
-            people = [owner.citizen_id for owner in owners]
-            held = logins.aliases_held(connection, people)
-            taken_away = logins.taken_away(connection, self.keys, claim)
-            return decide(claim, owners, alike, held=held, taken_away=taken_away)
+            return decide(claim, owners, alike, standing=standing, taken_away=taken_away)
+        mine = standing[session.citizen_id]
         if arrival.asked.purpose is SamlPurpose.LINK:
-            held_by = logins.aliases_held(connection, [session.citizen_id])[session.citizen_id]
-            return decide_link(claim, owners, citizen_id=session.citizen_id, held=held_by)
-        return decide_again(owners, session.citizen_id)
+            return decide_link(claim, owners, citizen_id=session.citizen_id, standing=mine)
+        return decide_again(
+            claim, owners, citizen_id=session.citizen_id, standing=mine, taken_away=taken_away
+        )
+
+    def _standing(
+        self, connection: Connection, claim: Claim, people: list[UUID]
+    ) -> dict[UUID, Standing]:
+        """Return what people have already; an agent who has looked knows better than the fields."""
+        standing = logins.standing_of(connection, self.vault, people)
+        same = told_the_same(connection, self._hashes(claim))
+        return {
+            one: Standing(aliases=has.aliases) if one in same else has
+            for one, has in standing.items()
+        }
+
+    def _hashes(self, claim: Claim) -> list[bytes]:
+        return [logins.subject_hash(self.keys, key) for key in claim.keys]
 
     def _alike(self, connection: Connection, claim: Claim) -> list[Candidate]:
         """Return the people who look like the claim, but those an agent has told apart from them."""
         found = logins.candidates(connection, self.vault, self.keys, claim)
         if not found:
             return []
-        hashes = [logins.subject_hash(self.keys, key) for key in claim.keys]
-        apart = told_apart(connection, hashes)
+        apart = told_apart(connection, self._hashes(claim))
         return [one for one in found if one.citizen_id not in apart]
 
     # --- done ---------------------------------------------------------------------------------------

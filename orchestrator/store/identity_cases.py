@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from identity.linking import Rule
 from orchestrator.services.ports.merges import CaseLine, Proof, Verdict
 from orchestrator.store import journal
 from orchestrator.store.connections import Connection, Database
@@ -19,6 +20,7 @@ from schemas import ids
 from schemas.errors import ConflictError
 from schemas.logins import Level
 
+_REPLACEABLE: Final = frozenset({Rule.OTHER_SUBJECT, Rule.OTHER_CIVIL_STATUS})
 _SAME: Final = """
 SELECT id FROM identity_case
  WHERE closed_at IS NULL AND kind = %(kind)s AND rule = %(rule)s AND others = %(others)s
@@ -27,9 +29,9 @@ SELECT id FROM identity_case
 _ADD: Final = """
 INSERT INTO identity_case(id, kind, rule, citizen_id, others, login_id, alias, subject_hash)
 VALUES (%(id)s, %(kind)s, %(rule)s, %(citizen)s, %(others)s, %(login)s, %(alias)s, %(subject)s)"""
-_APART: Final = """
+_DECIDED: Final = """
 SELECT DISTINCT other FROM identity_case CROSS JOIN unnest(others) AS other
- WHERE subject_hash = ANY(%s) AND decision = 'apart'"""
+ WHERE subject_hash = ANY(%s) AND decision = %s"""
 _OPEN: Final = """
 SELECT id, kind, rule, alias, opened_at,
        (SELECT count(DISTINCT one)::int FROM unnest(others || citizen_id) AS one WHERE one IS NOT NULL) AS people
@@ -37,12 +39,16 @@ SELECT id, kind, rule, alias, opened_at,
 _PAIR: Final = """
 SELECT z.id FROM identity_case c JOIN citizen z ON z.id = ANY(c.others || c.citizen_id)
  WHERE c.id = %s AND c.closed_at IS NULL ORDER BY z.created_at, z.id"""
+_LOCK_PEOPLE: Final = """
+SELECT z.id FROM citizen z WHERE z.id IN
+ (SELECT unnest(c.others || c.citizen_id) FROM identity_case c WHERE c.id = %s) ORDER BY z.id FOR UPDATE"""
 _CLOSE: Final = """
 UPDATE identity_case SET closed_at = parvis_now(), closed_by = %s, decision = %s
- WHERE id = %s AND closed_at IS NULL RETURNING id, rule, citizen_id, others"""
+ WHERE id = %s AND closed_at IS NULL RETURNING id, rule, citizen_id, others, alias"""
 _REPLACE: Final = """
 UPDATE login SET valid_to = parvis_now(), closed_reason = 'replaced'
- WHERE citizen_id = %s AND valid_to IS NULL AND alias LIKE 'france%%connect%%' RETURNING id"""
+ WHERE citizen_id = %(citizen)s AND valid_to IS NULL AND alias LIKE 'france%%connect%%'
+   AND (%(alias)s::text IS NULL OR alias = %(alias)s) RETURNING id"""
 _RAISE: Final = """
 UPDATE account a
    SET level = greatest(a.level, %(level)s), method = CASE WHEN a.level < %(level)s THEN 'desk' ELSE a.method END
@@ -104,7 +110,18 @@ def open_case(connection: Connection, vault: Vault, case: NewCase) -> UUID:
 
 def told_apart(connection: Connection, subject_hashes: Iterable[bytes]) -> frozenset[UUID]:
     """Return the citizens whom an agent said the holder of a subject is not."""
-    rows = connection.execute(_APART, (list(subject_hashes),)).fetchall()
+    return _decided(connection, subject_hashes, Verdict.APART)
+
+
+def told_the_same(connection: Connection, subject_hashes: Iterable[bytes]) -> frozenset[UUID]:
+    """Return the citizens whom an agent said the holder of a subject is, whatever was vouched for before."""
+    return _decided(connection, subject_hashes, Verdict.REPLACED)
+
+
+def _decided(
+    connection: Connection, subject_hashes: Iterable[bytes], verdict: Verdict
+) -> frozenset[UUID]:
+    rows = connection.execute(_DECIDED, (list(subject_hashes), verdict.value)).fetchall()
     return frozenset(row["other"] for row in rows)
 
 
@@ -130,6 +147,7 @@ class CaseTable:
     def close(self, case_id: UUID, verdict: Verdict, *, actor: str) -> bool:
         """Close a case with its effect; False when it is not open."""
         with self.database.transaction() as connection:
+            connection.execute(_LOCK_PEOPLE, (case_id,))
             found = connection.execute(_CLOSE, (actor, verdict.value, case_id)).fetchone()
             if found is None:
                 return False
@@ -163,10 +181,13 @@ class CaseTable:
 
     def _replace(self, connection: Connection, case: dict[str, Any]) -> None:
         """Close the subject that stopped coming; the person's next sign-in takes its place."""
-        if case["rule"] != "other_subject" or case["citizen_id"] or len(case["others"]) != 1:
+        people = {*case["others"], case["citizen_id"]} - {None}
+        if case["rule"] not in _REPLACEABLE or len(people) != 1:
             raise NothingReplacedError
-        (citizen_id,) = case["others"]
-        if not connection.execute(_REPLACE, (citizen_id,)).fetchall():
+        (citizen_id,) = people
+        is_second_door = case["rule"] == Rule.OTHER_CIVIL_STATUS
+        values = {"citizen": citizen_id, "alias": case["alias"] if is_second_door else None}
+        if not connection.execute(_REPLACE, values).fetchall() and not is_second_door:
             raise NothingReplacedError
         end_others(connection, citizen_id, kept=(), reason="replaced")
 

@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from identity.civil_status import search_keys
-from identity.linking import Candidate, Claim, LoginKey, Owner
+from identity.linking import Candidate, Claim, LoginKey, Owner, Standing, is_vouched
 from orchestrator.store.connections import Connection
 from orchestrator.store.vault import DataKey, ErasedError, Vault
 from schemas import ids
@@ -34,10 +34,11 @@ SELECT issuer, alias, subject_hash FROM login
 _RISE: Final = """
 UPDATE login SET level = %s WHERE id = %s AND level < %s AND method = 'first_login' RETURNING id"""
 _USED: Final = "UPDATE login SET last_used_at = parvis_now() WHERE id = ANY(%s)"
+_LOCK_PEOPLE: Final = "SELECT id FROM citizen WHERE id = ANY(%s) ORDER BY id FOR UPDATE"
 _ALIKE: Final = """
-SELECT DISTINCT k.citizen_id FROM civil_status_key k
-  JOIN citizen c ON c.id = k.citizen_id AND c.state = 'active' AND c.merged_into IS NULL
- WHERE k.digest = ANY(%s) ORDER BY k.citizen_id LIMIT 20"""
+SELECT id AS citizen_id FROM citizen
+ WHERE id IN (SELECT citizen_id FROM civil_status_key WHERE digest = ANY(%s))
+   AND state = 'active' AND merged_into IS NULL ORDER BY id LIMIT 20 FOR UPDATE"""
 _CIVIL_STATUS: Final = """
 SELECT s.citizen_id, s.id, s.field, s.value, s.source, s.level, k.id AS key_id, k.wrapped
   FROM civil_status s JOIN data_key k ON k.id = s.data_key_id
@@ -97,6 +98,25 @@ def lock_claim(connection: Connection, keys: HubKeys, claim: Claim) -> None:
         connection.execute(_LOCK, (number,))
 
 
+def settled_logins(
+    connection: Connection, keys: HubKeys, claim: Claim, *, also: UUID | None
+) -> list[LoginRow]:
+    """Return the live logins that a claim's keys name, once nobody else can change whose they are.
+
+    Their citizens are locked, and ``also`` the one whose session this goes on in; what an unlink or a
+    merge did while we waited for the locks is seen.
+    """
+    locked: set[UUID] = set()
+    people = {also} if also else set()
+    while True:
+        known = known_logins(connection, keys, claim)
+        people |= {owner.citizen_id for owner in owners_of(known)}
+        if people <= locked:
+            return known
+        connection.execute(_LOCK_PEOPLE, (sorted(people - locked),))
+        locked |= people
+
+
 def known_logins(connection: Connection, keys: HubKeys, claim: Claim) -> list[LoginRow]:
     """Return the live logins that a claim's keys name."""
     by_hash = {subject_hash(keys, key): key for key in claim.keys}
@@ -121,6 +141,25 @@ def owners_of(rows: Iterable[LoginRow]) -> list[Owner]:
     return [
         Owner(key=row.key, citizen_id=row.citizen_id) for row in rows if row.citizen_id is not None
     ]
+
+
+def standing_of(
+    connection: Connection, vault: Vault, citizens: Sequence[UUID]
+) -> dict[UUID, Standing]:
+    """Return what each citizen has already, as far as a new subject must go with it."""
+    held = aliases_held(connection, citizens)
+    values = _open_values(connection, vault, citizens)
+    return {
+        one: Standing(
+            aliases=held[one],
+            vouched={
+                name: value.text
+                for name, value in values.get(one, {}).items()
+                if is_vouched(value.source)
+            },
+        )
+        for one in citizens
+    }
 
 
 def aliases_held(connection: Connection, citizens: Sequence[UUID]) -> dict[UUID, frozenset[str]]:
@@ -244,22 +283,38 @@ def _replaceable(connection: Connection, citizen_id: UUID, level: Level) -> list
     return fields
 
 
-def _civil_statuses(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Value:
+    """One field of a civil status as it stands."""
+
+    text: str = field(repr=False)
+    source: str
+
+
+def _open_values(
     connection: Connection, vault: Vault, citizens: Sequence[UUID]
-) -> dict[UUID, tuple[CivilStatus, frozenset[str]]]:
-    values: dict[UUID, dict[str, str]] = defaultdict(dict)
-    sources: dict[UUID, set[str]] = defaultdict(set)
+) -> dict[UUID, dict[str, _Value]]:
+    values: dict[UUID, dict[str, _Value]] = defaultdict(dict)
     for row in connection.execute(_CIVIL_STATUS, (list(citizens),)).fetchall():
         try:
             key = vault.open_key(row["key_id"], bytes(row["wrapped"]))
             text = key.open(row["id"], bytes(row["value"])).decode()
         except ErasedError:
             continue
-        values[row["citizen_id"]][row["field"]] = text
-        is_vouched = row["level"] >= Level.ACCOUNT_PROVED
-        sources[row["citizen_id"]].add(row["source"] if is_vouched else DECLARED)
+        is_proved = row["level"] >= Level.ACCOUNT_PROVED
+        source = row["source"] if is_proved else DECLARED
+        values[row["citizen_id"]][row["field"]] = _Value(text=text, source=source)
+    return values
+
+
+def _civil_statuses(
+    connection: Connection, vault: Vault, citizens: Sequence[UUID]
+) -> dict[UUID, tuple[CivilStatus, frozenset[str]]]:
     return {
-        citizen: (CivilStatus(**known), frozenset(sources[citizen]))
-        for citizen, known in values.items()
+        citizen: (
+            CivilStatus(**{name: value.text for name, value in known.items()}),
+            frozenset(value.source for value in known.values()),
+        )
+        for citizen, known in _open_values(connection, vault, citizens).items()
         if len(known) == len(CIVIL_STATUS)
     }

@@ -25,6 +25,7 @@ SELECT {_COLUMNS}, seen_at < parvis_now() - interval '1 minute' AS is_stale
   FROM web_session WHERE digest = %(digest)s AND face = %(face)s AND {_LIVE}"""
 LIVE_BY_ID: Final = f"""
 SELECT {_COLUMNS} FROM web_session WHERE id = %(id)s AND face = %(face)s AND {_LIVE} FOR UPDATE"""
+_CITIZEN_OF: Final = "SELECT citizen_id FROM web_session WHERE id = %s"
 _SEEN: Final = "UPDATE web_session SET seen_at = parvis_now() WHERE id = %s"
 _AT_REALM: Final = """
 SELECT s.id, s.name_id, s.session_index, k.id AS key_id, k.wrapped FROM web_session s
@@ -131,6 +132,12 @@ def end_others(
     """End a citizen's sessions but those that are kept; returns how many."""
     values = {"citizen": citizen_id, "kept": list(kept), "reason": reason}
     return connection.execute(_END_OTHERS, values).rowcount
+
+
+def citizen_of(connection: Connection, session_id: UUID | None) -> UUID | None:
+    """Return whose a session is, live or not, without locking it; None when it is nobody's."""
+    row = connection.execute(_CITIZEN_OF, (session_id,)).fetchone()
+    return row["citizen_id"] if row else None
 
 
 def live_session(connection: Connection, session_id: UUID | None, face: Face) -> Session | None:

@@ -8,6 +8,8 @@ is; logins, session and journal are written. Any refusal leaves no trace but its
 from dataclasses import dataclass
 from typing import Final
 
+from psycopg.errors import UniqueViolation
+
 from orchestrator.services.ports.sign_in import Arrival, Outcome, SamlRequest
 from orchestrator.store import journal
 from orchestrator.store.arrivals import CitizenArrivals
@@ -75,7 +77,17 @@ class SignInTable:
         )
 
     def arrive(self, arrival: Arrival) -> Outcome:
-        """Take an answer in once; see the module for the order."""
+        """Take an answer in once; see the module for the order.
+
+        What somebody else wrote at the same moment and may be there once only is read, and decided by,
+        the second time.
+        """
+        try:
+            return self._arrive(arrival)
+        except UniqueViolation:
+            return self._arrive(arrival)
+
+    def _arrive(self, arrival: Arrival) -> Outcome:
         with self.database.transaction() as connection:
             self._use_up(connection, arrival)
             if self.face is Face.CONSOLE:

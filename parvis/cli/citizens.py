@@ -20,9 +20,11 @@ _RULES: Final = {
     "several_candidates": "plusieurs personnes ont cet état civil",
     "subject_elsewhere": "connexion déjà reliée à quelqu'un d'autre",
     "other_subject": "une autre identité FranceConnect, même état civil ou presque",
+    "other_civil_status": "une identité FranceConnect d'un autre état civil",
     "keys_disagree": "une même connexion désigne deux personnes",
     "taken_away": "connexion retirée qui revient",
     "account_exists": "deux inscriptions au même service",
+    "card_elsewhere": "fiche de bibliothèque déjà reliée à quelqu'un d'autre",
 }
 
 

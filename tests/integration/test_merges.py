@@ -421,6 +421,36 @@ def test_a_subject_that_took_the_place_of_another_is_the_same_person(desk, merge
     assert desk.count("login", "alias = 'france-connect' AND closed_reason = 'replaced'") == 1
 
 
+def test_a_corrected_civil_status_with_another_subject_is_the_same_person_once_an_agent_said_so(
+    desk, merges
+):
+    person = desk.session(franceconnect(1)).citizen_id
+    corrected = franceconnect(1, fc_sub="another", birth_name="CORRIGÉ")
+    assert desk.sign_in(corrected).outcome is Outcome.UNDER_REVIEW
+    (case,) = merges.waiting()
+
+    merges.close(case.id, Verdict.REPLACED, actor="cli:essai")
+
+    assert desk.session(corrected).citizen_id == person
+    assert desk.sign_in(franceconnect(1)).outcome is Outcome.UNDER_REVIEW
+
+
+def test_a_second_door_of_another_civil_status_is_the_same_persons_once_an_agent_said_so(
+    desk, merges
+):
+    person = desk.session(franceconnect(1)).citizen_id
+    plus = franceconnect(
+        1, fc_sub="plus", alias="france-connect-plus", acr="eidas2", birth_name="CORRIGÉ"
+    )
+    assert desk.sign_in(plus).outcome is Outcome.UNDER_REVIEW
+    (case,) = merges.waiting()
+
+    merges.close(case.id, Verdict.REPLACED, actor="cli:essai")
+
+    assert desk.session(plus).citizen_id == person
+    assert desk.session(franceconnect(1)).citizen_id == person
+
+
 def test_only_a_case_about_one_subject_and_another_is_a_replacement(merges, town):
     with pytest.raises(NothingReplacedError):
         merges.close(town.case, Verdict.REPLACED, actor="cli:essai")

@@ -174,6 +174,22 @@ def test_whoever_differs_in_one_field_is_found(one, field, value):
     assert search_keys(KEY, one)[field] in shared
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ({"given_names": "Zoé", "birthdate": "1990-04-00"}, {"birthdate": "1990-04-01"}),
+        ({"birthdate": "1990-00-00"}, {"given_names": "Zoé Marie Anne", "birthdate": "1990-01-01"}),
+        ({"given_names": "Zoé"}, {"birthplace": "2A004"}),
+        ({"birthdate": "1990-04-00"}, {"birthdate": "1990-04-01", "gender": "male"}),
+    ],
+)
+def test_whoever_is_near_in_several_fields_is_found(ours, theirs):
+    one, other = person(**ours), person(**theirs)
+
+    assert list(compared(one, other).values()).count(Alike.NEAR) >= 1
+    assert set(search_keys(KEY, one).values()) & set(search_keys(KEY, other).values())
+
+
 def test_two_fields_that_differ_are_not_found():
     twins = person(given_names="Léa", birthdate="1990-04-03")
 

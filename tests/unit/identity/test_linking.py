@@ -16,6 +16,7 @@ from identity.linking import (
     LoginKey,
     Owner,
     Rule,
+    Standing,
     claim_of,
     decide,
     decide_again,
@@ -66,8 +67,13 @@ def candidate(citizen_id=ANNE, *, sources=(FC,), aliases=(), **changes):
     )
 
 
-def decided(said=None, owners=(), candidates=(), held=None, taken_away=()):
-    return decide(said or claim(), owners, candidates, held=held or {}, taken_away=taken_away)
+def standing(*aliases, **vouched):
+    return Standing(aliases=frozenset(aliases), vouched=vouched)
+
+
+def decided(said=None, owners=(), candidates=(), annes=None, taken_away=()):
+    standings = {ANNE: annes} if annes else {}
+    return decide(said or claim(), owners, candidates, standing=standings, taken_away=taken_away)
 
 
 def answer(**attributes):
@@ -90,7 +96,8 @@ def answer(**attributes):
 def test_one_key_that_is_known_is_enough(alias):
     said = decided(owners=[Owner(key=key(alias), citizen_id=ANNE)])
 
-    assert said == Decision(act=Act.SIGN_IN, rule=Rule.KNOWN_SUBJECT, citizen_id=ANNE)
+    rule = Rule.KNOWN_SUBJECT if alias == FC else Rule.KNOWN_ACCOUNT
+    assert said == Decision(act=Act.SIGN_IN, rule=rule, citizen_id=ANNE)
 
 
 def test_keys_of_two_people_open_nothing():
@@ -107,7 +114,7 @@ def test_keys_of_two_people_open_nothing():
 def test_another_subject_of_franceconnect_in_one_account_is_looked_at():
     owners = [Owner(key=key("realm_saml"), citizen_id=ANNE)]
 
-    said = decided(owners=owners, held={ANNE: frozenset({"realm_saml", FC})})
+    said = decided(owners=owners, annes=standing("realm_saml", FC))
 
     assert (said.act, said.rule) == (Act.REVIEW, Rule.OTHER_SUBJECT)
 
@@ -115,7 +122,7 @@ def test_another_subject_of_franceconnect_in_one_account_is_looked_at():
 def test_franceconnects_second_door_to_the_same_person_is_no_other_subject():
     owners = [Owner(key=key("realm_saml"), citizen_id=ANNE)]
 
-    said = decided(claim(FC_PLUS), owners, held={ANNE: frozenset({"realm_saml", FC})})
+    said = decided(claim(FC_PLUS), owners, annes=standing("realm_saml", FC))
 
     assert said.act is Act.SIGN_IN
 
@@ -126,6 +133,47 @@ def test_a_login_that_was_taken_away_does_not_come_back_by_itself():
     said = decided(owners=owners, taken_away={key(FC)})
 
     assert (said.act, said.rule, said.citizen_id) == (Act.REVIEW, Rule.TAKEN_AWAY, None)
+
+
+def test_a_login_linked_again_by_proof_signs_in_although_it_was_taken_away_once():
+    owners = [Owner(key=key("realm_saml"), citizen_id=ANNE), Owner(key=key(FC), citizen_id=ANNE)]
+
+    assert decided(owners=owners, taken_away={key(FC)}).act is Act.SIGN_IN
+
+
+@pytest.mark.parametrize("field", ZOE)
+def test_a_known_account_that_brings_somebody_elses_civil_status_is_looked_at(field):
+    owners = [Owner(key=key("realm_saml"), citizen_id=ANNE)]
+
+    said = decided(owners=owners, annes=standing("realm", **{**ZOE, field: "other"}))
+
+    assert said == Decision(act=Act.REVIEW, rule=Rule.OTHER_CIVIL_STATUS, others=(ANNE,))
+
+
+@pytest.mark.parametrize(
+    "vouched",
+    [{}, ZOE, ZOE | {"given_names": "ZOE-MARIE", "birth_name": "loeuvre"}, {"gender": "female"}],
+)
+def test_a_known_account_that_brings_an_equal_civil_status_or_the_first_one_is_joined(vouched):
+    owners = [Owner(key=key("realm_saml"), citizen_id=ANNE)]
+
+    said = decided(owners=owners, annes=standing("realm", **vouched))
+
+    assert said == Decision(act=Act.SIGN_IN, rule=Rule.KNOWN_ACCOUNT, citizen_id=ANNE)
+
+
+def test_a_field_that_is_only_near_is_looked_at():
+    owners = [Owner(key=key("realm_saml"), citizen_id=ANNE)]
+
+    said = decided(owners=owners, annes=standing("realm", given_names="Zoé"))
+
+    assert said.rule is Rule.OTHER_CIVIL_STATUS
+
+
+def test_a_subject_we_know_may_bring_a_corrected_civil_status():
+    owners = [Owner(key=key(FC), citizen_id=ANNE)]
+
+    assert decided(owners=owners, annes=standing(FC, birth_name="AUTRE")).act is Act.SIGN_IN
 
 
 # --- somebody new ----------------------------------------------------------------------------------
@@ -228,7 +276,7 @@ def test_twins_are_two_people_until_somebody_has_looked():
 
 
 def test_both_proved_in_one_session_are_joined():
-    said = decide_link(claim(), [], citizen_id=ANNE, held=frozenset({"realm"}))
+    said = decide_link(claim(), [], citizen_id=ANNE, standing=standing("realm"))
 
     assert said == Decision(act=Act.LINK, rule=Rule.BOTH_PROVED, citizen_id=ANNE)
 
@@ -236,13 +284,13 @@ def test_both_proved_in_one_session_are_joined():
 def test_a_login_of_somebody_else_is_never_taken_over():
     owners = [Owner(key=key(FC), citizen_id=BRUNO)]
 
-    said = decide_link(claim(), owners, citizen_id=ANNE, held=frozenset())
+    said = decide_link(claim(), owners, citizen_id=ANNE, standing=standing())
 
     assert (said.act, said.rule, said.others) == (Act.REVIEW, Rule.SUBJECT_ELSEWHERE, (BRUNO,))
 
 
 def test_a_second_subject_of_franceconnect_is_not_joined_by_its_owner_either():
-    said = decide_link(claim(), [], citizen_id=ANNE, held=frozenset({FC}))
+    said = decide_link(claim(), [], citizen_id=ANNE, standing=standing(FC))
 
     assert (said.act, said.rule) == (Act.REVIEW, Rule.OTHER_SUBJECT)
 
@@ -263,7 +311,31 @@ def test_a_second_subject_of_franceconnect_is_not_joined_by_its_owner_either():
     ],
 )
 def test_a_proof_is_the_same_persons_or_none(owners, act):
-    assert decide_again(owners, ANNE).act is act
+    assert decide_again(claim(), owners, citizen_id=ANNE, standing=standing()).act is act
+
+
+def test_a_link_does_not_join_the_civil_status_of_somebody_else():
+    said = decide_link(
+        claim(), [], citizen_id=ANNE, standing=standing("realm", birthdate="1971-12-31")
+    )
+
+    assert (said.act, said.rule) == (Act.REVIEW, Rule.OTHER_CIVIL_STATUS)
+
+
+@pytest.mark.parametrize(
+    ("annes", "taken_away", "rule"),
+    [
+        (standing("realm", FC), (), Rule.OTHER_SUBJECT),
+        (standing("realm", birthdate="1971-12-31"), (), Rule.OTHER_CIVIL_STATUS),
+        (standing("realm"), {key(FC)}, Rule.TAKEN_AWAY),
+    ],
+)
+def test_a_proof_brings_nothing_along_that_a_sign_in_would_not(annes, taken_away, rule):
+    owners = [Owner(key=key("realm_saml"), citizen_id=ANNE)]
+
+    said = decide_again(claim(), owners, citizen_id=ANNE, standing=annes, taken_away=taken_away)
+
+    assert (said.act, said.rule) == (Act.REVIEW, rule)
 
 
 # --- levels ------------------------------------------------------------------------------------------
