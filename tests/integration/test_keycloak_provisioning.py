@@ -269,6 +269,11 @@ def test_a_client_a_scope_and_a_provider_of_others_stay_as_they_are(spare):
     assert made.client("portal")["name"] == "À la main"
     provider = made.api.get(f"{citizens}/identity-provider/instances/france-connect")
     assert provider["config"]["clientId"] == "by-hand"
+    made.api.delete(f"{citizens}/clients/{made.client('portal')['id']}")
+    scopes = made.api.get(f"{citizens}/client-scopes")
+    (theirs,) = (one for one in scopes if one["name"] == HUB_SCOPE)
+    made.api.delete(f"{citizens}/client-scopes/{theirs['id']}")
+    made.api.delete(f"{citizens}/identity-provider/instances/france-connect")
 
 
 def test_a_mapper_added_to_our_client_by_hand_is_told(realms):

@@ -92,6 +92,7 @@ def test_a_port_that_is_taken_is_refused_with_a_sentence(place):
     assert f"Le port {port} est déjà pris" in done.stderr
 
 
+@pytest.mark.timeout(400)
 def test_once_again_on_the_same_folder_then_ctrl_c_then_kill_leave_no_process(place):
     """One folder through its lives: killed without a word, started again, played once, stopped."""
     first = Demo(place / "demo", "--json").start()
