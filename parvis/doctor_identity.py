@@ -4,6 +4,7 @@ What can be proved from here: our keys, the realms' descriptions and clocks, wha
 roles and the applications. Given an account that may read Keycloak, also what its realms hold.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,6 +26,7 @@ from parvis import identity_setup
 from parvis.bootstrap import Hub
 from parvis.findings import Finding, fault, remark, well
 from parvis.identity_keys import CERTIFICATE, KEY
+from parvis.realm_accounts import ACCOUNT_SECRET
 from parvis.sign_in import FACES, realm_of
 from schemas import clock
 from schemas.errors import (
@@ -107,7 +109,8 @@ def examined_identity(hub: Hub, environ: Mapping[str, str]) -> tuple[Finding, ..
         realm = realm_of(hub.settings, face) or ""
         findings += _realm(_Seen(hub=hub, face=face, address=address_of(realm), entity_id=realm))
     apis, said = _administration(hub, environ)
-    return (*findings, *_refusals(hub), *_staff(hub), *said, *_clients(hub, apis))
+    findings += [*_refusals(hub), *_untold(hub), *_staff(hub)]
+    return (*findings, *said, *_clients(hub, apis))
 
 
 def _addresses(hub: Hub) -> Iterator[Finding]:
@@ -187,6 +190,25 @@ def _refusals(hub: Hub) -> Iterator[Finding]:
         if told is not None:
             detail = f"{count} refus depuis un jour : {told[0]} ({code})"
             yield fault(_REALM[Face(face)], detail, told[1])
+
+
+def _untold(hub: Hub) -> Iterator[Finding]:
+    """Look at the logins taken away whose effect a person must help along, told by their reasons."""
+    if ACCOUNT_SECRET not in hub.secrets.names():
+        detail = (
+            "le compte parvis-runtime n'est pas rangé : une connexion retirée reste dans Keycloak"
+        )
+        yield remark(
+            "Keycloak",
+            detail,
+            f"lancez « parvis identity client-secret parvis-runtime --store {ACCOUNT_SECRET} »",
+        )
+    waiting = Counter(
+        each.fault or "" for each in hub.realm_effects.rows.open() if each.status != "waiting"
+    )
+    for reason, count in sorted(waiting.items()):
+        detail = f"{count} connexion(s) retirée(s) restent dans Keycloak : {reason}"
+        yield fault("Keycloak", detail, "corrigez, puis « parvis identity effects --resume »")
 
 
 # --- Keycloak by an account of its own ----------------------------------------------------------------

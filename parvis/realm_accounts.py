@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.services.ports.realm_effects import Link
+from orchestrator.services.ports.reconciliation import RealmAccount
 from orchestrator.store.secrets import SecretRows
 from parvis.settings import Settings
 from schemas.errors import IdentityRefusedError
@@ -24,13 +25,17 @@ _NO_SECRET: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveAccounts:
-    """Implements ``ports.realm_effects.RealmAccounts``."""
+    """Implements ``ports.realm_effects.RealmAccounts`` and ``ports.reconciliation.RealmReading``."""
 
     accounts: "RealmAccounts"
 
     def take_away(self, link: Link) -> None:
         """Delete a link and end the sessions of its account."""
         self.accounts.take_away(alias=link.alias, subject=link.subject, accounts=link.accounts)
+
+    def find(self, account: str) -> RealmAccount | None:
+        """Return an account, or None when the realm has none of that id."""
+        return self.accounts.find(account)
 
 
 def open_accounts(settings: Settings, secrets: SecretRows) -> LiveAccounts:

@@ -4,6 +4,7 @@ Only what the hub decided: a link taken away from its person, the sessions that 
 are in the paths of Keycloak's own API and in nothing that is told.
 """
 
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -11,7 +12,17 @@ from identity.keycloak.api import AdminApi
 from identity.linking import LOCAL
 from schemas.errors import IdentityContractBrokenError
 
+SAME_NAME_EVERYWHERE: Final = "saml.persistent.name.id.for.*"
+"""Attribute that gives a person one name at every service: nobody could then keep services apart."""
 _NO_LIST: Final = "Keycloak ne dit plus les connexions d'un compte comme prévu."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """An account as the realm has it: its links as (provider, its subject), and whether it is correlatable."""
+
+    links: frozenset[tuple[str, str]] = field(repr=False)
+    is_correlatable: bool
 
 
 class RealmAccounts:
@@ -24,7 +35,8 @@ class RealmAccounts:
     def take_away(self, *, alias: str, subject: str, accounts: tuple[str, ...]) -> None:
         """Delete a person's link with a provider, then end the sessions of the account it was at.
 
-        ``accounts`` are the person's, the one of the sign-in first: its sessions end in any case. An
+        ``accounts`` are the person's, the one of the sign-in first: its sessions end in any case. The
+        hub knows a login of FranceConnect by the provider's ``subject``, any other by the account. An
         account nobody can sign in to any more goes too: its user name would stand in the person's way on
         the day they come back.
 
@@ -36,16 +48,32 @@ class RealmAccounts:
             links = self._links(user)
             if links is None:
                 continue
-            is_there = any(_is_same(link, alias, subject) for link in links)
+            others = [
+                link
+                for link in links
+                if link.get("identityProvider") != alias
+                or subject not in {link.get("userId"), account}
+            ]
+            is_there = len(others) < len(links)
             if is_there:
                 # before and after: a stop in between leaves no session that stood on the link
                 self._api.act(f"{user}/logout")
                 self._api.remove(f"{user}/federated-identity/{quote(alias, safe='')}")
-            others = [link for link in links if not _is_same(link, alias, subject)]
             if alias != LOCAL and not others and self._is_nobodys(user):
                 self._api.remove(user)
             elif is_there or number == 0:
                 self._api.act(f"{user}/logout")
+
+    def find(self, account: str) -> Account | None:
+        """Return an account, or None when the realm has none of that id."""
+        user = f"{self._users}/{quote(account, safe='')}"
+        found, links = self._api.get(user), self._links(user)
+        if found is None or links is None:
+            return None
+        return Account(
+            links=frozenset((link["identityProvider"], link["userId"]) for link in links),
+            is_correlatable=SAME_NAME_EVERYWHERE in (found.get("attributes") or {}),
+        )
 
     def _links(self, user: str) -> list[dict[str, Any]] | None:
         """Return an account's links with providers, or None when there is no such account."""
@@ -62,7 +90,3 @@ class RealmAccounts:
             and not account.get("federationLink")
             and self._api.get(f"{user}/credentials") == []
         )
-
-
-def _is_same(link: dict[str, Any], alias: str, subject: str) -> bool:
-    return (link.get("identityProvider"), link.get("userId")) == (alias, subject)

@@ -12,6 +12,7 @@ import click
 
 from parvis.cli.context import Session, answer, as_json, read_object, say, session
 from parvis.cli.french import FrenchGroup
+from parvis.cli.realm_logins import COMMANDS as REALM_LOGINS
 from schemas.errors import ConfigurationError, IdentityUnavailableError
 from schemas.shapes import CONFIG_ID, ID_RULE
 
@@ -202,5 +203,8 @@ def _code(report: "Report", *, is_check: bool) -> int:
         return int(not report.is_as_wanted)
     return int(bool(report.untouched))
 
+
+for command in REALM_LOGINS:
+    identity.add_command(command)
 
 COMMANDS = (identity,)

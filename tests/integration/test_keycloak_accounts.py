@@ -13,12 +13,20 @@ from identity.keycloak import (
     RealmAccounts,
     Server,
 )
-from identity.names import FC_SUB, KC_USER
+from identity.names import FC_ACR, FC_SUB, IDP_ALIAS, KC_USER
 from identity.saml import SamlConfig
 from identity.saml.keys import new_key_pair
 from identity.saml.provider import ServiceProvider
+from orchestrator.services.ports.citizen_space import Unlinking
+from orchestrator.services.realm_effects import RealmEffects
+from orchestrator.services.reconciliation import Differs, Reconciliation
+from orchestrator.store.citizen_space import CitizenSpaceTable
+from orchestrator.store.connections import Database
+from orchestrator.store.known_people import KnownPeopleReader
+from orchestrator.store.realm_effects import RealmEffectTable
+from parvis.realm_accounts import LiveAccounts
 from schemas.errors import IdentityRefusedError, IdentityUnavailableError
-from schemas.logins import Face
+from schemas.logins import CIVIL_STATUS, Face, SamlPurpose
 from tests.integration.brokered import (
     FRANCECONNECT,
     HUB,
@@ -28,6 +36,7 @@ from tests.integration.brokered import (
     citizens_only,
     doubles,
 )
+from tests.integration.test_sign_in import Desk
 
 pytestmark = pytest.mark.keycloak
 
@@ -178,3 +187,100 @@ def test_a_realm_that_is_away_is_told_later(realms):
 
     with pytest.raises(IdentityUnavailableError):
         away.take_away(alias=FRANCECONNECT, subject="s", accounts=("an-account",))
+
+
+# --- with the hub's own rows ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def desk(realms, fresh_database, vault, hub_keys):
+    """The hub, where people of this realm sign in."""
+    with fresh_database() as address:
+        database = Database(address)
+        made = Desk(database, vault, hub_keys)
+        made.realm.issuer = realms.citizens
+        yield made
+        database.close()
+
+
+def known(desk, found):
+    """Sign somebody in at the hub as the realm's own answer says."""
+    said = {name: found.value(name) for name in (KC_USER, FC_SUB, FC_ACR, IDP_ALIAS, *CIVIL_STATUS)}
+    said = {name: value for name, value in said.items() if value}
+    return desk.session({"name_id": found.name_id, **said})
+
+
+def told(desk, accounts, realms, vault):
+    comparing = Reconciliation(
+        people=KnownPeopleReader(database=desk.database, vault=vault),
+        realm=accounts,
+        issuer=realms.citizens,
+    )
+    return sorted((one.kind, one.alias) for one in comparing.differences())
+
+
+def test_a_login_taken_away_at_the_hub_is_taken_away_at_the_realm(
+    visit, desk, accounts, realms, vault
+):
+    found, own = visit().sign_in("polynesie"), realms.person("own.account")
+    session = known(desk, found)
+    local = {"name_id": "G-own", KC_USER: own}
+    session = desk.use.session(desk.sign_in(local, SamlPurpose.LINK, session=session).cookie)
+    assert told(desk, accounts, realms, vault) == []
+
+    space = CitizenSpaceTable(database=desk.database, vault=vault)
+    login = desk.database.one("SELECT id FROM login WHERE alias = %s", (FRANCECONNECT,))["id"]
+    space.unlink(
+        Unlinking(
+            citizen_id=session.citizen_id,
+            login_id=login,
+            session_id=session.id,
+            proved_by="realm",
+        )
+    )
+    effects = RealmEffects(
+        rows=RealmEffectTable(database=desk.database, vault=vault),
+        issuer=realms.citizens,
+        accounts=lambda: LiveAccounts(accounts=accounts),
+    )
+
+    assert effects.carry_out() == 1
+    assert there(realms, found.value(KC_USER)) is None
+    assert there(realms, own)["id"] == own
+    assert told(desk, accounts, realms, vault) == []
+
+
+def test_what_was_done_behind_the_hubs_back_is_listed(visit, desk, accounts, realms, vault):
+    gone, unlinked, named = (visit().sign_in(who) for who in ("corse_sud", "haute_corse", "forte"))
+    for found in (gone, unlinked, named):
+        known(desk, found)
+    own = realms.person("somebody.else")
+    desk.session({"name_id": "G-else", KC_USER: own})
+    users = f"/{realms.ours.citizens}/users"
+    realms.api.delete(f"{users}/{gone.value(KC_USER)}")
+    realms.api.delete(f"{users}/{unlinked.value(KC_USER)}/federated-identity/{FRANCECONNECT}")
+    link = {"userId": unlinked.value(FC_SUB), "userName": "somebody"}
+    realms.api.post(f"{users}/{own}/federated-identity/{FRANCECONNECT}", link)
+    give_one_name(realms, named.value(KC_USER))
+
+    assert told(desk, accounts, realms, vault) == [
+        (Differs.ACCOUNT_GONE, None),
+        (Differs.LINK_ELSEWHERE, FRANCECONNECT),
+        (Differs.LINK_GONE, FRANCECONNECT),
+        (Differs.LINK_GONE, FRANCECONNECT),
+        (Differs.ONE_NAME, None),
+    ]
+
+
+def give_one_name(realms, account):
+    """What an administrator who opens the profile can do to a person."""
+    path, user = (
+        f"/{realms.ours.citizens}/users/profile",
+        f"/{realms.ours.citizens}/users/{account}",
+    )
+    profile = realms.api.get(path)
+    realms.api.put(path, {**profile, "unmanagedAttributePolicy": "ADMIN_EDIT"})
+    found = realms.api.get(user)
+    name = {"saml.persistent.name.id.for.*": ["one-name"]}
+    realms.api.put(user, {**found, "attributes": {**found.get("attributes", {}), **name}})
+    realms.api.put(path, profile)

@@ -132,3 +132,32 @@ def test_an_answer_of_another_shape_stops_the_run_at_its_step(wire, api):
     assert report.stopped.step == "city, royaume"
     assert isinstance(report.stopped.error, IdentityContractBrokenError)
     assert not report.is_as_wanted
+
+
+def test_what_is_removed_or_done_where_nothing_is_is_well(wire, api):
+    missing = {"error": "User not found"}
+    wire.delete(f"{REALM}/users/an-id", status=404, json=missing)
+    wire.post(f"{REALM}/users/an-id/logout", status=404, json=missing)
+
+    assert api.remove("/city/users/an-id") is False
+    assert api.act("/city/users/an-id/logout") is False
+
+
+def test_a_proxy_that_hides_the_administration_does_not_mean_that_all_is_done(wire, api):
+    wire.delete(f"{REALM}/users/an-id", status=404, body=WAITING_PAGE)
+    wire.get(f"{REALM}/users/an-id", status=404, body=WAITING_PAGE)
+
+    for call in (api.remove, api.get):
+        with pytest.raises(IdentityContractBrokenError) as refused:
+            call("/city/users/an-id")
+        assert "mandataire" in refused.value.detail
+
+
+@pytest.mark.parametrize("status", [401, 403, 409])
+def test_a_refusal_about_a_person_does_not_name_them(wire, api, status):
+    wire.delete(f"{REALM}/users/an-id/federated-identity/x", status=status, json={})
+
+    with pytest.raises(IdentityRefusedError) as refused:
+        api.remove("/city/users/an-id/federated-identity/x")
+
+    assert "an-id" not in refused.value.detail
