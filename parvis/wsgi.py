@@ -143,7 +143,7 @@ def citizen_accounts(hub: Hub) -> CitizenAccounts:
     """Return the use cases of a signed-in citizen, for pages and for applications."""
     return CitizenAccounts(
         rows=CitizenSpaceTable(database=hub.database, vault=hub.vault),
-        codes=SignedInRedemption(database=hub.database, vault=hub.vault),
+        codes=SignedInRedemption(database=hub.database, vault=hub.vault, keys=hub.keys),
         access_codes=_access_codes(hub),
         poke=hub.notifier.poke,
     )

@@ -39,8 +39,9 @@ def shown(code: str) -> str:
 class Redemption(Enum):
     """What became of a typed code; ``REFUSED`` is one answer for unknown, used and expired.
 
-    ``NOT_YET`` and ``ALREADY_THERE`` are for whoever is signed in and holds a good code, which stays
-    good: a worker has the run in hand, or the citizen has a place in that service already.
+    ``NOT_YET``, ``ALREADY_THERE`` and ``UNDER_REVIEW`` are for whoever is signed in and holds a good
+    code, which stays good: a worker has the run in hand, the citizen has a place in that service
+    already, or somebody else holds the record and an agent looks.
     """
 
     REDEEMED = "redeemed"
@@ -49,6 +50,7 @@ class Redemption(Enum):
     TOO_MANY_TRIES = "too_many_tries"
     NOT_YET = "not_yet"
     ALREADY_THERE = "already_there"
+    UNDER_REVIEW = "under_review"
 
 
 UseUp = Callable[[bytes], Redemption]

@@ -37,6 +37,7 @@ _UNREADABLE: Final = "Un code d'accès a 10 caractères, par exemple ABCDE-FGHJK
 
 _NOT_YET: Final = "Ce code est bon, la préinscription est en cours : recommencez dans un instant."
 _ALREADY_THERE: Final = "La personne a déjà sa place dans ce service."
+_UNDER_REVIEW: Final = "Un agent doit d'abord regarder ce dossier."
 _NO_WAY: Final = "way_unknown"
 
 
@@ -59,6 +60,7 @@ class CitizenPortal:
 
         Raises:
             LoginFirstError: nobody known signs in under this subject.
+            ProofNeededError: this sign-in proved nothing of the person.
         """
         claims = caller.claims
         if claims.subject is None:
@@ -67,6 +69,8 @@ class CitizenPortal:
         if found is None:
             raise LoginFirstError("unknown_citizen")
         level = session_level(level_proved(claims), found.level)
+        if level < Level.CONTACT_PROVED:
+            raise ProofNeededError
         return replace(found, level=level, proved_at=claims.authenticated_at)
 
     def space(self, citizen: TokenCitizen) -> PortalSpace:
@@ -96,6 +100,8 @@ class CitizenPortal:
                 raise CodeNotYetError(_NOT_YET)
             case Redemption.ALREADY_THERE:
                 raise ConflictError(_ALREADY_THERE)
+            case Redemption.UNDER_REVIEW:
+                raise ConflictError(_UNDER_REVIEW)
 
     def close_account(self, citizen: TokenCitizen, account_id: UUID) -> None:
         """Close an account of the citizen, who proved who they are within five minutes."""

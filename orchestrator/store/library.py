@@ -49,6 +49,9 @@ UPDATE attempt_counter c SET total = total - 1
 _FORGET_ATTEMPTS: Final = (
     "DELETE FROM attempt_counter WHERE window_start < parvis_now() - interval '25 hours'"
 )
+# workers lock a run before its codes
+_LOCK_RUN: Final = """
+SELECT id FROM run WHERE id = (SELECT run_id FROM access_code WHERE digest = %s) FOR UPDATE"""
 _REDEEM: Final = """
 UPDATE access_code SET redeemed_at = parvis_now()
  WHERE digest = %s AND redeemed_at IS NULL AND expires_at > parvis_now() RETURNING id, run_id"""
@@ -133,6 +136,7 @@ class AccessCodeTable:
     def redeem(self, digest: bytes) -> bool:
         """Use a live code up and signal its run, both or neither; False when there is none."""
         with self.database.transaction() as connection:
+            connection.execute(_LOCK_RUN, (digest,))
             row = connection.execute(_REDEEM, (digest,)).fetchone()
             if row is not None:
                 signal_on(connection, row["run_id"], REDEEMED, dedup=str(row["id"]))

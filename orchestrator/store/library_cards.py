@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from psycopg.errors import UniqueViolation
+
 from orchestrator.services.ports.library_cards import CardOutcome, ProvedRecord
 from orchestrator.store import journal
 from orchestrator.store.connections import Connection, Database
@@ -17,8 +19,9 @@ from schemas.logins import Level
 PROVED: Final = Level.ACCOUNT_PROVED
 _CITIZEN: Final = """
 SELECT id FROM citizen WHERE id = %s AND state = 'active' AND merged_into IS NULL FOR UPDATE"""
+_LOCK: Final = "SELECT pg_advisory_xact_lock(%s)"
 _HOLDERS: Final = """
-SELECT a.citizen_id FROM account a LEFT JOIN preregistration p ON p.id = a.preregistration_id
+SELECT DISTINCT a.citizen_id FROM account a LEFT JOIN preregistration p ON p.id = a.preregistration_id
  WHERE a.service_id = %(service)s AND a.closed_at IS NULL AND a.citizen_id <> %(citizen)s
    AND (a.reference_hash = %(hash)s OR p.external_ref = %(record)s) ORDER BY a.citizen_id"""
 _OWN: Final = """
@@ -27,13 +30,30 @@ SELECT a.id, a.reference_hash, p.external_ref
  WHERE a.service_id = %(service)s AND a.citizen_id = %(citizen)s AND a.closed_at IS NULL"""
 _ADD: Final = """
 INSERT INTO account(id, citizen_id, service_id, reference_hash, reference, data_key_id, level, method)
-VALUES (%(id)s, %(citizen)s, %(service)s, %(hash)s, %(sealed)s, %(key)s, %(level)s, 'card')
-ON CONFLICT DO NOTHING RETURNING id"""
+VALUES (%(id)s, %(citizen)s, %(service)s, %(hash)s, %(sealed)s, %(key)s, %(level)s, 'card')"""
 _RAISE: Final = """
 UPDATE account SET reference_hash = %(hash)s, reference = %(sealed)s, data_key_id = %(key)s,
        method = CASE WHEN level < %(level)s THEN 'card' ELSE method END,
        level = greatest(level, %(level)s)
- WHERE id = %(id)s RETURNING id"""
+ WHERE id = %(id)s"""
+
+
+def record_hash(keys: HubKeys, service_id: str, reference: str) -> bytes:
+    """Return what the record of a library is found by."""
+    return keyed_digest(keys.login, b"card", service_id.encode(), reference.encode())
+
+
+def lock_record(connection: Connection, record: bytes) -> None:
+    """Let nobody else join the same record meanwhile, by a card or by a code."""
+    connection.execute(_LOCK, (int.from_bytes(record[:8], signed=True),))
+
+
+def holders_of(
+    connection: Connection, service_id: str, record: bytes, reference: str, *, but: UUID
+) -> list[UUID]:
+    """Return the other citizens who hold a record of a library, by its card or by a code."""
+    values = {"service": service_id, "hash": record, "record": reference, "citizen": but}
+    return [row["citizen_id"] for row in connection.execute(_HOLDERS, values).fetchall()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,15 +65,25 @@ class CardTable:
     keys: HubKeys
 
     def link(self, proved: ProvedRecord) -> CardOutcome:
-        """Join a record to its citizen; one that somebody else holds is a case, and nothing moves."""
+        """Join a record to its citizen; one that somebody else holds is a case, and nothing moves.
+
+        What somebody else wrote at the same moment is seen the second time.
+        """
+        try:
+            return self._try(proved)
+        except UniqueViolation:
+            return self._try(proved)
+
+    def _try(self, proved: ProvedRecord) -> CardOutcome:
         values: dict[str, Any] = {
             "citizen": proved.citizen_id,
             "service": proved.service_id,
             "record": proved.reference,
-            "hash": self._digest(proved),
+            "hash": record_hash(self.keys, proved.service_id, proved.reference),
             "level": PROVED,
         }
         with self.database.transaction() as connection:
+            lock_record(connection, values["hash"])
             if connection.execute(_CITIZEN, (proved.citizen_id,)).fetchone() is None:
                 return CardOutcome.WRONG
             if self._is_somebody_elses(connection, values):
@@ -76,16 +106,19 @@ class CardTable:
         account_id = own["id"] if own is not None else ids.uuid7()
         sealed = key.seal_json(account_id, proved.reference)
         given = {**values, "id": account_id, "key": key.id, "sealed": sealed}
-        done = connection.execute(_ADD if own is None else _RAISE, given).fetchone()
-        if done is None:  # another citizen proved the same record a moment ago
-            self._is_somebody_elses(connection, values)
-            return CardOutcome.UNDER_REVIEW
+        connection.execute(_ADD if own is None else _RAISE, given)
         self._tell(connection, key, proved.citizen_id, account_id)
         return CardOutcome.LINKED
 
     def _is_somebody_elses(self, connection: Connection, values: dict[str, Any]) -> bool:
         """Open a case when another citizen holds the record."""
-        holders = [row["citizen_id"] for row in connection.execute(_HOLDERS, values).fetchall()]
+        holders = holders_of(
+            connection,
+            values["service"],
+            values["hash"],
+            values["record"],
+            but=values["citizen"],
+        )
         if holders:
             case = NewCase(
                 kind="review", rule="card_elsewhere", citizen_id=values["citizen"], others=holders
@@ -104,8 +137,3 @@ class CardTable:
             record={"action": "account_linked", "rule": "card", "level": int(PROVED)},
         )
         journal.write(connection, key, entry)
-
-    def _digest(self, proved: ProvedRecord) -> bytes:
-        return keyed_digest(
-            self.keys.login, b"card", proved.service_id.encode(), proved.reference.encode()
-        )

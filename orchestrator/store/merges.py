@@ -1,7 +1,7 @@
 """Two people made one, and two again: what moved is listed by its ids, so that it goes back as it was.
 
 The one who is kept gets a fresh data key, so that nothing written from then on depends on a key that may
-leave again. Interests are copied, not moved: their list says something about a person. What a service
+leave again. Rows are locked in the order workers lock them: runs, then people. Interests are copied, not moved: their list says something about a person. What a service
 sees of somebody stays what it was; when both have a pseudonym in one service, each keeps their own.
 """
 
@@ -13,11 +13,12 @@ from uuid import UUID
 from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
+from orchestrator.services.merges import NoSuchCaseError
 from orchestrator.services.ports.merges import MergeLine, Merging
 from orchestrator.store import journal
 from orchestrator.store.connections import Connection, Database
 from orchestrator.store.person_keys import JOURNAL, key_of, new_key, pseudonym_of
-from orchestrator.store.redemption import WAITING
+from orchestrator.store.redemption import RUNS_ABOUT, all_rest
 from orchestrator.store.sessions import end_others
 from orchestrator.store.vault import Vault
 from schemas import ids
@@ -26,9 +27,17 @@ from schemas.errors import ConflictError, NotFoundError
 _PEOPLE: Final = """
 SELECT id FROM citizen WHERE id = ANY(%s) AND state = 'active' AND merged_into IS NULL
  ORDER BY id FOR UPDATE"""
-_RUNS_OF: Final = "SELECT status, ended_at FROM run WHERE citizen_id = %s ORDER BY id FOR UPDATE"
+_MORE_RUNS: Final = """
+SELECT id FROM run WHERE citizen_id = %(from)s AND id <> ALL(%(locked)s) LIMIT 1"""
+_CASE: Final = "SELECT id FROM identity_case WHERE id = %s AND closed_at IS NULL FOR UPDATE"
 _RUNS_NAMED: Final = """
-SELECT status, ended_at FROM run WHERE id = ANY(%s::uuid[]) ORDER BY id FOR UPDATE"""
+SELECT id, status, ended_at, data_key_id FROM run WHERE id = ANY(%(run)s::uuid[]) OR citizen_id = %(to)s
+   AND key IN (SELECT source || ' ' || subject FROM preregistration WHERE id = ANY(%(preregistration)s::uuid[]))
+ ORDER BY id FOR UPDATE"""
+"""The runs that moved, and those about a pre-registration that moved, begun since."""
+_THEIR_NOTIFICATIONS: Final = (
+    "SELECT id::text AS name FROM notification WHERE run_id = ANY(%s::uuid[])"
+)
 _BOTH_HAVE: Final = """
 SELECT a.service_id FROM account a JOIN account b USING (service_id)
  WHERE a.citizen_id = %(from)s AND b.citizen_id = %(to)s AND a.closed_at IS NULL
@@ -98,6 +107,10 @@ UPDATE pseudonym SET citizen_id = %(from)s WHERE service = ANY(%(names)s) AND ci
 UPDATE consent_record SET subject_ref = %(from_ref)s
  WHERE record_id = ANY(%(names)s::uuid[]) AND subject_ref = %(to_ref)s""",
 }
+_SEALED_ELSEWHERE: Final = """
+SELECT a.id, a.reference, k.id AS key_id, k.wrapped FROM account a JOIN data_key k ON k.id = a.data_key_id
+ WHERE a.id = ANY(%s::uuid[]) AND a.citizen_id = %s AND k.citizen_id <> a.citizen_id"""
+_SEALED: Final = "UPDATE account SET reference = %s, data_key_id = %s WHERE id = %s"
 _REOPEN: Final = """
 UPDATE login SET valid_to = NULL, closed_reason = NULL
  WHERE id = ANY(%s::uuid[]) AND closed_reason = 'merged'"""
@@ -171,7 +184,7 @@ class MergeTable:
         """Join two people, all or nothing; returns the merge."""
         people = {"from": merging.merged_id, "to": merging.survivor_id}
         with self.database.transaction() as connection:
-            self._check(connection, people)
+            self._check(connection, people, merging.case_id)
             at = connection.execute("SELECT parvis_now() AS at").fetchone()
             values = {"id": ids.uuid7(), "at": at and at["at"], **people}
             values |= {"actor": merging.actor, "proofs": [str(one) for one in merging.proofs]}
@@ -192,12 +205,11 @@ class MergeTable:
             found = connection.execute(_FOUND, (merge_id,)).fetchone()
             if found is None:
                 raise NoSuchMergeError
+            moved = self._rested(connection, found)
             if connection.execute(_PEOPLE, ([found["to"]],)).fetchone() is None:
                 raise NotLastMergeError
             if connection.execute(_MERGED, found).fetchone() is None:
                 raise NoSuchMergeError
-            moved = found["moved"]
-            _must_rest(connection.execute(_RUNS_NAMED, (moved["run"],)).fetchall())
             self._move_back(connection, found, moved)
             connection.execute(_UNDONE, (actor, merge_id))
             for citizen_id in (found["from"], found["to"]):
@@ -210,14 +222,40 @@ class MergeTable:
         """Return the merges that can still be undone, newest first."""
         return [MergeLine(**row) for row in self.database.all(_RECENT)]
 
-    def _check(self, connection: Connection, people: Mapping[str, UUID]) -> None:
-        """Lock two people who can be joined now."""
+    def _check(
+        self, connection: Connection, people: Mapping[str, UUID], case_id: UUID | None
+    ) -> None:
+        """Lock two people who can be joined now: first the runs, as workers do, then the people."""
+        runs = connection.execute(RUNS_ABOUT, people).fetchall()
         found = connection.execute(_PEOPLE, (list(people.values()),)).fetchall()
         if len(found) != len(people):
             raise NotTwoPeopleError
+        locked = {**people, "locked": [run["id"] for run in runs]}
+        if not all_rest(runs) or connection.execute(_MORE_RUNS, locked).fetchone():
+            raise UnderWayError
+        if case_id is not None and connection.execute(_CASE, (case_id,)).fetchone() is None:
+            raise NoSuchCaseError
         if connection.execute(_BOTH_HAVE, people).fetchone():
             raise TwoAccountsError
-        _must_rest(connection.execute(_RUNS_OF, (people["from"],)).fetchall())
+
+    def _rested(self, connection: Connection, found: Mapping[str, Any]) -> dict[str, list[str]]:
+        """Return what goes back, its runs locked: what moved, and what was begun about it since."""
+        moved: dict[str, list[str]] = dict(found["moved"])
+        runs = connection.execute(_RUNS_NAMED, {**moved, "to": found["to"]}).fetchall()
+        if not all_rest(runs):
+            raise UnderWayError
+        since = [run for run in runs if str(run["id"]) not in set(moved["run"])]
+        names = [str(run["id"]) for run in since]
+        moved["run"] = [*moved["run"], *names]
+        moved["data_key"] = [
+            *moved["data_key"],
+            *(str(run["data_key_id"]) for run in since if run["data_key_id"]),
+        ]
+        moved["notification"] = [
+            *moved["notification"],
+            *(row["name"] for row in connection.execute(_THEIR_NOTIFICATIONS, (names,)).fetchall()),
+        ]
+        return moved
 
     def _move(self, connection: Connection, values: Mapping[str, Any]) -> dict[str, list[str]]:
         """Move what is one's to the other; returns the ids of what moved."""
@@ -234,6 +272,7 @@ class MergeTable:
         values = {**found, **_refs(connection, found)}
         for table, sql in _BACK.items():
             connection.execute(sql, {**values, "names": moved[table]})
+        self._seal_anew(connection, found["from"], moved["account"])
         connection.execute(_WITHDRAWN, values)
         for sql in _FORGET_INTERESTS:
             connection.execute(sql, values)
@@ -246,6 +285,14 @@ class MergeTable:
             connection.execute(_REOPEN, (moved["login_closed"],))
         except UniqueViolation as error:
             raise NotLastMergeError from error
+
+    def _seal_anew(self, connection: Connection, citizen_id: UUID, accounts: Sequence[str]) -> None:
+        """Seal what goes back under a key of its person's, so that erasing one erases nothing of the other's."""
+        key = key_of(connection, self.vault, citizen_id)
+        for row in connection.execute(_SEALED_ELSEWHERE, (list(accounts), citizen_id)).fetchall():
+            other = self.vault.open_key(row["key_id"], bytes(row["wrapped"]))
+            text = key.seal(row["id"], other.open(row["id"], bytes(row["reference"])))
+            connection.execute(_SEALED, (text, key.id, row["id"]))
 
     def _tell(
         self, connection: Connection, kind: str, values: Mapping[str, Any], *, rule: str
@@ -275,9 +322,3 @@ def _refs(connection: Connection, people: Mapping[str, Any]) -> dict[str, str]:
 
 def _names(connection: Connection, sql: Any, values: Mapping[str, Any]) -> list[str]:
     return sorted(str(row["name"]) for row in connection.execute(sql, values).fetchall())
-
-
-def _must_rest(runs: Sequence[Mapping[str, Any]]) -> None:
-    """Raise UnderWayError unless no worker can have one of the runs in hand."""
-    if any(run["ended_at"] is None and run["status"] not in WAITING for run in runs):
-        raise UnderWayError

@@ -3,35 +3,56 @@
 The announced person of the event was a statement about somebody; whoever holds the code and is signed in
 takes over what was kept under it, and the announced row goes. A run that a worker may have in hand is not
 touched: the person tries again in a minute and the code is still good.
+
+Rows are locked in the order workers lock them: runs, then the code and its pre-registration, then people.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
+
+from psycopg.errors import UniqueViolation
 
 from orchestrator.services.access_codes import Redemption
 from orchestrator.store import journal
 from orchestrator.store.connections import Connection, Database
 from orchestrator.store.identity_cases import NewCase, open_case
+from orchestrator.store.library_cards import holders_of, lock_record, record_hash
 from orchestrator.store.person_keys import JOURNAL, key_of, pseudonym_of
 from orchestrator.store.runs import signal_on
 from orchestrator.store.vault import Vault
 from schemas import ids
+from schemas.keys import HubKeys
 from schemas.logins import Level
 
 REDEEMED: Final = "access_code.redeemed"
-_FOUND: Final = """
-SELECT a.id, a.run_id, p.id AS preregistration_id, p.citizen_id, p.service_id, c.state, r.status,
-       r.ended_at
-  FROM access_code a
-  JOIN preregistration p ON p.id = a.preregistration_id
-  JOIN run r ON r.id = a.run_id
-  LEFT JOIN citizen c ON c.id = p.citizen_id
- WHERE a.digest = %s AND a.redeemed_at IS NULL AND a.expires_at > parvis_now()
-   FOR UPDATE OF a, p, r"""
+_CODE: Final = """
+SELECT a.id, a.run_id, p.id AS preregistration_id, p.run_id AS last_run, p.citizen_id, p.service_id,
+       p.external_ref
+  FROM access_code a JOIN preregistration p ON p.id = a.preregistration_id
+ WHERE a.digest = %s AND a.redeemed_at IS NULL AND a.expires_at > parvis_now()"""
+_LOCKED_BY: Final = ("run_id", "last_run", "citizen_id")
+_LOCKED: Final = f"{_CODE} FOR UPDATE OF a, p"
+# journeys about somebody a sender speaks of have "source subject" as their key
+RUNS_ABOUT: Final = """
+SELECT id, status, ended_at FROM run WHERE id IN (
+  SELECT id FROM run WHERE citizen_id = %(from)s
+  UNION ALL SELECT run_id FROM preregistration WHERE citizen_id = %(from)s
+  UNION ALL SELECT a.run_id FROM preregistration p JOIN access_code a ON a.preregistration_id = p.id
+             WHERE p.citizen_id = %(from)s
+  UNION ALL SELECT r.id FROM preregistration p JOIN run r ON r.key = p.source || ' ' || p.subject
+             WHERE p.citizen_id = %(from)s AND r.ended_at IS NULL)
+ ORDER BY id FOR UPDATE"""
+"""Every run that has somebody in it or may be about to, locked."""
+_RUN: Final = "SELECT id, status, ended_at FROM run WHERE id = %s FOR UPDATE"
 WAITING: Final = frozenset({"waiting_signal", "waiting_human", "waiting_timer"})
-_CITIZEN: Final = """
-SELECT id FROM citizen WHERE id = %s AND state = 'active' AND merged_into IS NULL FOR UPDATE"""
+_PEOPLE: Final = """
+SELECT id, state FROM citizen WHERE id = ANY(%s) AND merged_into IS NULL ORDER BY id FOR UPDATE"""
+_OWN: Final = """
+SELECT a.id, a.preregistration_id, a.reference_hash, p.external_ref
+  FROM account a LEFT JOIN preregistration p ON p.id = a.preregistration_id
+ WHERE a.citizen_id = %s AND a.service_id = %s AND a.closed_at IS NULL"""
 _USE_UP: Final = "UPDATE access_code SET redeemed_at = parvis_now() WHERE id = %s"
 _SHARED: Final = """
 SELECT 1 AS one FROM pseudonym a JOIN pseudonym b ON b.service = a.service AND b.citizen_id = %s
@@ -47,6 +68,17 @@ _MOVES: Final = (
         " WHERE citizen_id = %(from)s ON CONFLICT DO NOTHING"
     ),
     "DELETE FROM interest WHERE citizen_id = %(from)s",
+    # a case about the two of them is settled: they are one
+    (
+        "UPDATE identity_case SET others = array_replace(others, %(from)s::uuid, %(to)s::uuid),"
+        " (closed_at, closed_by, decision) = (SELECT parvis_now(), 'system', 'settled')"
+        " WHERE %(from)s = ANY(others) AND others <@ ARRAY[%(from)s::uuid, %(to)s::uuid]"
+        " AND citizen_id = %(to)s AND closed_at IS NULL"
+    ),
+    (
+        "UPDATE identity_case SET others = array_replace(others, %(from)s::uuid, %(to)s::uuid)"
+        " WHERE %(from)s = ANY(others)"
+    ),
     (
         "UPDATE consent_record SET subject_ref = %(to_ref)s WHERE subject_ref IN"
         " (SELECT pseudonym FROM pseudonym WHERE citizen_id = %(from)s AND service = 'journal')"
@@ -60,7 +92,14 @@ _MOVES: Final = (
 )
 _ACCOUNT: Final = """
 INSERT INTO account(id, citizen_id, service_id, preregistration_id, level, method)
-VALUES (%s, %s, %s, %s, %s, 'access_code') ON CONFLICT DO NOTHING"""
+VALUES (%s, %s, %s, %s, %s, 'access_code')"""
+_COMPLETE: Final = """
+UPDATE account SET preregistration_id = %s WHERE id = %s AND preregistration_id IS NULL"""
+
+
+def all_rest(runs: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether no worker can have one of these runs in hand."""
+    return all(run["ended_at"] is not None or run["status"] in WAITING for run in runs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,35 +108,95 @@ class SignedInRedemption:
 
     database: Database
     vault: Vault
+    keys: HubKeys
 
     def redeem(self, digest: bytes, citizen_id: UUID) -> Redemption:
-        """Use a live code up for a citizen and move what stands behind it, all or nothing."""
+        """Use a live code up for a citizen and move what stands behind it, all or nothing.
+
+        What somebody else wrote at the same moment and may be there once only is seen the second time.
+        """
+        try:
+            return self._try(digest, citizen_id)
+        except UniqueViolation:
+            return self._try(digest, citizen_id)
+
+    def _try(self, digest: bytes, citizen_id: UUID) -> Redemption:
         with self.database.transaction() as connection:
-            found = connection.execute(_FOUND, (digest,)).fetchone()
-            if found is None or connection.execute(_CITIZEN, (citizen_id,)).fetchone() is None:
+            seen = connection.execute(_CODE, (digest,)).fetchone()
+            if seen is None:
                 return Redemption.REFUSED
-            if found["ended_at"] is None and found["status"] not in WAITING:
+            is_own = seen["citizen_id"] == citizen_id
+            runs = (
+                connection.execute(_RUN, (seen["run_id"],)).fetchall()
+                if is_own
+                else (connection.execute(RUNS_ABOUT, {"from": seen["citizen_id"]}).fetchall())
+            )
+            found = connection.execute(_LOCKED, (digest,)).fetchone()
+            if found is None:
+                return Redemption.REFUSED
+            if any(found[name] != seen[name] for name in _LOCKED_BY) or not all_rest(runs):
                 return Redemption.NOT_YET
             return self._redeem(connection, found, citizen_id)
 
     def _redeem(
         self, connection: Connection, found: dict[str, Any], citizen_id: UUID
     ) -> Redemption:
-        if found["citizen_id"] != citizen_id:
-            if found["state"] != "announced":
-                return Redemption.REFUSED
-            if connection.execute(_SHARED, (citizen_id, found["citizen_id"])).fetchone():
-                others = (found["citizen_id"],)
-                case = NewCase(
-                    kind="review", rule="account_exists", citizen_id=citizen_id, others=others
-                )
-                open_case(connection, self.vault, case)
-                return Redemption.ALREADY_THERE
-            self._move(connection, found["citizen_id"], citizen_id)
+        record = self._record(connection, found)
+        announced = found["citizen_id"]
+        people = connection.execute(_PEOPLE, ([citizen_id, announced],)).fetchall()
+        states = {row["id"]: row["state"] for row in people}
+        is_own = announced == citizen_id
+        if states.get(citizen_id) != "active" or not (is_own or states[announced] == "announced"):
+            return Redemption.REFUSED
+        own = connection.execute(_OWN, (citizen_id, found["service_id"])).fetchone()
+        against = self._against(connection, found, (citizen_id, own, record))
+        if against is not None:
+            return against
+        if not is_own:
+            self._move(connection, announced, citizen_id)
         connection.execute(_USE_UP, (found["id"],))
         signal_on(connection, found["run_id"], REDEEMED, dedup=str(found["id"]))
-        self._link(connection, found, citizen_id)
+        self._link(connection, found, (citizen_id, own))
         return Redemption.REDEEMED
+
+    def _record(self, connection: Connection, found: Mapping[str, Any]) -> bytes | None:
+        """Return what the record of the library is found by, locked against cards; None without one."""
+        if found["service_id"] is None or found["external_ref"] is None:
+            return None
+        record = record_hash(self.keys, found["service_id"], found["external_ref"])
+        lock_record(connection, record)
+        return record
+
+    def _against(
+        self,
+        connection: Connection,
+        found: Mapping[str, Any],
+        held: tuple[UUID, Mapping[str, Any] | None, bytes | None],
+    ) -> Redemption | None:
+        """Return why an agent must look first, with the case opened; None when nothing stands against it."""
+        citizen_id, own, record = held
+        if record is not None and (
+            holders := holders_of(
+                connection, found["service_id"], record, found["external_ref"], but=citizen_id
+            )
+        ):
+            self._case(connection, "card_elsewhere", citizen_id, holders)
+            return Redemption.UNDER_REVIEW
+        announced = found["citizen_id"]
+        has_another = own is not None and not _is_the_same(own, found, record)
+        if announced != citizen_id:
+            shared = connection.execute(_SHARED, (citizen_id, announced)).fetchone()
+            has_another = has_another or shared is not None
+        if has_another:
+            self._case(connection, "account_exists", citizen_id, [announced])
+            return Redemption.ALREADY_THERE
+        return None
+
+    def _case(
+        self, connection: Connection, rule: str, citizen_id: UUID, others: Sequence[UUID]
+    ) -> None:
+        case = NewCase(kind="review", rule=rule, citizen_id=citizen_id, others=others)
+        open_case(connection, self.vault, case)
 
     def _move(self, connection: Connection, announced: UUID, citizen_id: UUID) -> None:
         values = {
@@ -108,9 +207,17 @@ class SignedInRedemption:
         for sql in _MOVES:
             connection.execute(sql, values)
 
-    def _link(self, connection: Connection, found: dict[str, Any], citizen_id: UUID) -> None:
-        account = (ids.uuid7(), citizen_id, found["service_id"], found["preregistration_id"])
-        if found["service_id"] is not None:
+    def _link(
+        self,
+        connection: Connection,
+        found: Mapping[str, Any],
+        whose: tuple[UUID, Mapping[str, Any] | None],
+    ) -> None:
+        citizen_id, own = whose
+        if own is not None:
+            connection.execute(_COMPLETE, (found["preregistration_id"], own["id"]))
+        elif found["service_id"] is not None:
+            account = (ids.uuid7(), citizen_id, found["service_id"], found["preregistration_id"])
             connection.execute(_ACCOUNT, (*account, Level.CONTACT_PROVED))
         subject = pseudonym_of(connection, citizen_id, JOURNAL)
         key = key_of(connection, self.vault, citizen_id)
@@ -133,3 +240,13 @@ class SignedInRedemption:
             )
         ]
         journal.write(connection, key, *entries)
+
+
+def _is_the_same(own: Mapping[str, Any], found: Mapping[str, Any], record: bytes | None) -> bool:
+    """Tell whether an account is of the pre-registration, or of the record it stands for."""
+    if own["preregistration_id"] == found["preregistration_id"]:
+        return True
+    if record is None:
+        return False
+    is_its_card = own["reference_hash"] is not None and bytes(own["reference_hash"]) == record
+    return is_its_card or own["external_ref"] == found["external_ref"]

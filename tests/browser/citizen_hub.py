@@ -205,7 +205,7 @@ def make_app(
         "sign_in": make_sign_in(database, vault, keys, realm),
         "accounts": CitizenAccounts(
             rows=CitizenSpaceTable(database=database, vault=vault),
-            codes=SignedInRedemption(database=database, vault=vault),
+            codes=SignedInRedemption(database=database, vault=vault, keys=keys),
             access_codes=access_codes,
             poke=lambda: None,
         ),

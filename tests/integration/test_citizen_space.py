@@ -199,7 +199,7 @@ def test_a_hundred_at_once_and_one_has_it(citizen, code, database, vault, hub_ke
         Citizen(database, vault, hub_keys).sign_in(local(number))
     citizens = [row["id"] for row in database.all("SELECT id FROM citizen WHERE state = 'active'")]
     digest = digest_of(hub_keys, code)
-    redemption = SignedInRedemption(database=database, vault=vault)
+    redemption = SignedInRedemption(database=database, vault=vault, keys=hub_keys)
 
     with ThreadPoolExecutor(4) as pool:
         outcomes = list(pool.map(lambda n: redemption.redeem(digest, citizens[n % 4]), range(100)))

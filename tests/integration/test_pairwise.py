@@ -85,7 +85,7 @@ def citizen(database, vault, hub_keys):
 def redeem(ground, run_id, citizen_id):
     row = ground.one("SELECT id FROM access_code WHERE run_id = %s", run_id)
     digest = digest_of(ground.keys, code_of(ground.keys, row["id"]))
-    redemption = SignedInRedemption(database=ground.database, vault=ground.vault)
+    redemption = SignedInRedemption(database=ground.database, vault=ground.vault, keys=ground.keys)
     outcome = redemption.redeem(digest, citizen_id)
     ground.go()
     return outcome

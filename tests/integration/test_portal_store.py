@@ -35,7 +35,7 @@ def hub(database, vault, hub_keys):
     rows = {"database": database, "vault": vault}
     accounts = CitizenAccounts(
         rows=CitizenSpaceTable(**rows),
-        codes=SignedInRedemption(**rows),
+        codes=SignedInRedemption(**rows, keys=hub_keys),
         access_codes=AccessCodes(
             rows=AccessCodeTable(database=database, poke=lambda: None),
             attempts=AttemptCounters(database=database),

@@ -83,7 +83,7 @@ class History:
         self.database, self.keys = database, keys
         parts = {"database": database, "vault": vault}
         self.space = CitizenSpaceTable(**parts)
-        self.codes = SignedInRedemption(**parts)
+        self.codes = SignedInRedemption(**parts, keys=keys)
         self.merges = Merges(rows=MergeTable(**parts), cases=CaseTable(**parts))
         self.sessions = defaultdict(list)  # human -> cookies
         self.posted = defaultdict(dict)  # human -> method -> the answer their browser sent

@@ -19,6 +19,10 @@ def code_sentence(outcome: Redemption) -> str:
                 "Vous avez déjà une inscription dans cette bibliothèque. L'accueil peut réunir les deux."
             )
         )
+    if outcome is Redemption.UNDER_REVIEW:
+        help_is = _("Un agent doit vous aider")
+        where = _("Passez à l'accueil de votre bibliothèque avec la carte et une pièce d'identité.")
+        return f"{help_is}. {where}"
     if outcome is Redemption.UNREADABLE:
         return str(_("Un code d'accès a 10 lettres et chiffres, par exemple ABCDE-FGHJK."))
     if outcome is Redemption.TOO_MANY_TRIES:
