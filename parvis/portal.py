@@ -10,8 +10,10 @@ from orchestrator.services.api_access import ApiAccess
 from orchestrator.services.api_clients import ClientsInService
 from orchestrator.services.citizen_accounts import CitizenAccounts, TokenSpace
 from orchestrator.services.idempotency import Idempotency
+from orchestrator.services.library_cards import LibraryCards
 from orchestrator.services.offered_services import OfferedServices
 from orchestrator.services.portal import CitizenPortal
+from orchestrator.services.portal_cards import PortalCards
 from orchestrator.services.rate_limits import RateLimits
 from orchestrator.store.api_clients import ApiClientTable
 from orchestrator.store.idempotency import IdempotencyTable
@@ -32,7 +34,12 @@ def realm_keys(settings: Settings) -> RealmKeys | None:
 
 
 def make_portal_face(
-    hub: Hub, *, keys: RealmKeys | None, accounts: CitizenAccounts, limits: RateLimits
+    hub: Hub,
+    *,
+    keys: RealmKeys | None,
+    accounts: CitizenAccounts,
+    cards: LibraryCards,
+    limits: RateLimits,
 ) -> PortalFace:
     """Return the face of one process; without a realm it trusts no token and says so."""
     issuer = realm_of(hub.settings, Face.CITIZEN) or ""
@@ -48,6 +55,7 @@ def make_portal_face(
             tokens=TokenLogins(database=hub.database, keys=hub.keys),
             citizens=TokenSpace(accounts=accounts),
         ),
+        cards=PortalCards(cards=cards),
         services=OfferedServices(offer=hub.offer.current),
         idempotency=Idempotency(
             rows=IdempotencyTable(database=hub.database), digest_key=hub.keys.bucket

@@ -113,7 +113,13 @@ def _api_services(hub: Hub, intake: Intake, stopping: Stopping) -> ApiServices:
     )
     return ApiServices(
         partner_face=face,
-        portal_face=make_portal_face(hub, keys=keys, accounts=citizen_accounts(hub), limits=limits),
+        portal_face=make_portal_face(
+            hub,
+            keys=keys,
+            accounts=citizen_accounts(hub),
+            cards=_library_cards(hub),
+            limits=limits,
+        ),
         readiness=readiness,
         public_url=hub.settings.public_url,
         issuer=realm_of(hub.settings, Face.CITIZEN),

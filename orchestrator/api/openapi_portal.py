@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from apispec import APISpec
 
-from orchestrator.api.asked import JSON, RedeemSchema
+from orchestrator.api.asked import JSON, CardSchema, RedeemSchema
 from orchestrator.api.portal_answers import (
     AccountsSchema,
     LoginsSchema,
@@ -65,6 +65,7 @@ _EXAMPLES: Final[Mapping[str, Any]] = {
     "Service": _SERVICE,
     "Services": {"services": [_SERVICE]},
     "Redeemed": {"status": "redeemed"},
+    "Linked": {"status": "linked", "service": "lib_centre"},
 }
 _REFUSALS: Final = {
     "401": "not-authenticated",
@@ -163,6 +164,7 @@ def _paths() -> dict[str, dict[str, Any]]:
         "/v1/me": {"get": _read("Savoir où en est la personne", "getMe", "Me")},
         "/v1/me/accounts": {
             "get": _read("Lire les services où la personne a sa place", "getAccounts", "Accounts"),
+            "post": _link_account(),
         },
         "/v1/me/accounts/{id}": {
             "delete": _delete("Quitter un service", "closeAccount", _OF_DELETIONS)
@@ -182,6 +184,24 @@ def _paths() -> dict[str, dict[str, Any]]:
 
 
 _CODE_EXAMPLE: Final = ({"code": "ABCDE-FGHJK"}, "200", "Redeemed", "Le code a servi.")
+_CARD_EXAMPLE: Final = (
+    {"service": "lib_centre", "card": "29111000000017", "pin": "493827"},
+    "201",
+    "Linked",
+    "La carte est reliée.",
+)
+
+
+def _link_account() -> dict[str, Any]:
+    summary = "Relier une carte que la personne a déjà"
+    operation = _write(summary, "linkAccount", CardSchema(), _CARD_EXAMPLE)
+    operation["description"] = (
+        "La bibliothèque vérifie la carte et son code. Carte inconnue, code faux et carte bloquée reçoivent "
+        "la même réponse ; les essais sont comptés par carte et par personne. Demande une personne dont un "
+        "contact est prouvé (niveau 1) ; l'inscription reliée vaut le niveau 2 dans ce service."
+    )
+    operation["responses"]["503"] = _refusal("unavailable, system-unavailable")
+    return operation
 
 
 def _own(summary: str, operation_id: str, answer: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from uuid import UUID
 import structlog
 
 from orchestrator.api import portal_told
-from orchestrator.api.asked import JSON, MOST_BYTES, RedeemSchema, read_asked
+from orchestrator.api.asked import JSON, MOST_BYTES, CardSchema, RedeemSchema, read_asked
 from orchestrator.api.bodies import read_body
 from orchestrator.api.calls import Call, replied
 from orchestrator.api.problems import language_of, problem_reply
@@ -25,6 +25,8 @@ from orchestrator.services.api_clients import CATALOGUE_READ, ME_READ, ME_WRITE
 from orchestrator.services.idempotency import Idempotency, KeptAnswer, Write, key_of
 from orchestrator.services.offered_services import OfferedServices
 from orchestrator.services.portal import CitizenPortal
+from orchestrator.services.portal_cards import PortalCards
+from orchestrator.services.ports.library_cards import TypedCard
 from orchestrator.services.ports.portal import TokenCitizen
 from orchestrator.services.rate_limits import RateLimits
 from schemas import ids
@@ -43,7 +45,7 @@ _ADDRESS: Final = re.compile(
     r"(?P<family>/v1/services|/v1/me/accounts|/v1/me/logins)/(?P<id>[^/]{1,100})"
 )
 _UUID: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
-_REDEEM: Final = RedeemSchema()
+_REDEEM, _CARD = RedeemSchema(), CardSchema()
 _log = structlog.get_logger(__name__)
 
 Answer = Callable[[Call], Reply]
@@ -55,6 +57,7 @@ class PortalFace:
 
     access: ApiAccess
     citizens: CitizenPortal
+    cards: PortalCards
     services: OfferedServices
     idempotency: Idempotency
     limits: RateLimits
@@ -66,7 +69,7 @@ class PortalFace:
             "/v1/services": {"GET": self._get_services},
             "/v1/services/{id}": {"GET": self._get_service},
             "/v1/me": {"GET": self._get_me},
-            "/v1/me/accounts": {"GET": self._get_accounts},
+            "/v1/me/accounts": {"GET": self._get_accounts, "POST": self._post_account},
             "/v1/me/accounts/{id}": {"DELETE": self._delete_account},
             "/v1/me/logins": {"GET": self._get_logins},
             "/v1/me/logins/{id}": {"DELETE": self._delete_login},
@@ -128,6 +131,22 @@ class PortalFace:
     def _redeemed(self, citizen: TokenCitizen, asked: Mapping[str, Any]) -> KeptAnswer:
         self.citizens.redeem(citizen, asked["code"])
         return KeptAnswer(status=200, answer={"status": "redeemed"})
+
+    def _post_account(self, call: Call) -> Reply:
+        citizen = self._citizen(call, ME_WRITE)
+        asked = read_asked(call, _CARD)
+        # the PIN is no part of what a repeat is recognised by: not even its digest is kept
+        known = {name: asked[name] for name in ("service", "card")}
+        return self._written(call, citizen, known, lambda: self._linked(citizen, asked))
+
+    def _linked(self, citizen: TokenCitizen, asked: Mapping[str, Any]) -> KeptAnswer:
+        card = TypedCard(
+            service_id=asked["service"],
+            number="".join(asked["card"].split()),
+            password=asked["pin"],
+        )
+        self.cards.link(citizen, card)
+        return KeptAnswer(status=201, answer={"status": "linked", "service": card.service_id})
 
     def _delete_account(self, call: Call) -> Reply:
         citizen = self._citizen(call, ME_WRITE)

@@ -14,6 +14,7 @@ import structlog
 from orchestrator.services.access_codes import bucket_of
 from orchestrator.services.ports.library import Attempts, Limit
 from orchestrator.services.ports.library_cards import (
+    CardHolder,
     CardOutcome,
     CardRows,
     ProvedRecord,
@@ -62,16 +63,21 @@ class LibraryCards:
         return [each for each in self.libraries() if self.gateway.can(each, AUTHENTICATE)]
 
     def link(self, card: TypedCard, *, session: Session, network: str) -> CardOutcome:
-        """Join the record behind a card to the citizen who is signed in, once the library said it is theirs.
+        """Join the record behind a card to the citizen who is signed in."""
+        holder = CardHolder(citizen_id=session.citizen_id, level=session.level, who=str(session.id))
+        return self.link_for(card, holder=holder, network=network)
+
+    def link_for(self, card: TypedCard, *, holder: CardHolder, network: str) -> CardOutcome:
+        """Join the record behind a card to its holder, once the library said it is theirs.
 
         The try is counted before the library is asked and given back unless the card was wrong.
         """
         library = next((each for each in self.offered() if each.id == card.service_id), None)
-        if session.citizen_id is None or session.level < Level.CONTACT_PROVED:
+        if holder.citizen_id is None or holder.level < Level.CONTACT_PROVED:
             return CardOutcome.NOT_PROVED_ENOUGH
         if library is None:
             return CardOutcome.UNAVAILABLE
-        limits = self._limits(card, str(session.id), network)
+        limits = self._limits(card, holder.who, network)
         if self.attempts.take(limits):
             return CardOutcome.TOO_MANY_TRIES
         receipt = self._asked(library, card)
@@ -82,7 +88,7 @@ class LibraryCards:
             return outcome
         reference = receipt.external_ref
         return self.rows.link(
-            ProvedRecord(citizen_id=session.citizen_id, service_id=library.id, reference=reference)
+            ProvedRecord(citizen_id=holder.citizen_id, service_id=library.id, reference=reference)
         )
 
     def _asked(self, library: ServiceRef, card: TypedCard) -> Receipt | None:

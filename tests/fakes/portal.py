@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
+from types import SimpleNamespace
 from uuid import UUID
 
 from identity.jwks import RealmKeys
@@ -16,8 +17,10 @@ from orchestrator.services.idempotency import Idempotency
 from orchestrator.services.offered_services import OfferedServices
 from orchestrator.services.partner_keys import PartnerKeys
 from orchestrator.services.portal import CitizenPortal
+from orchestrator.services.portal_cards import PortalCards
 from orchestrator.services.ports.api_clients import ApiClient, ClientKind
 from orchestrator.services.ports.idempotency import Seen
+from orchestrator.services.ports.library_cards import CardOutcome
 from orchestrator.services.ports.portal import (
     PortalAccount,
     PortalLogin,
@@ -126,6 +129,20 @@ class Citizens:
             raise self.raising
 
 
+class Cards:
+    """A library that says what it is told; ``asked`` are the cards, with who holds them."""
+
+    def __init__(self):
+        self.asked, self.outcome = [], CardOutcome.LINKED
+
+    def offered(self):
+        return [SimpleNamespace(id="lib_centre")]
+
+    def link_for(self, card, *, holder, network):
+        self.asked.append((card, holder, network))
+        return self.outcome
+
+
 class KeptAnswers:
     """Rows of idempotency keys in a dictionary."""
 
@@ -188,7 +205,9 @@ class PortalHub:
         realm=None,
         audience=AUDIENCE,
         kept=None,
+        cards=None,
     ):
+        self.cards = cards or Cards()
         self.clients, self.citizens = Clients(), citizens or Citizens()
         self.realm = realm or Realm()
         self.elapsed, self.kept = 1000.0, kept or KeptAnswers()
@@ -206,6 +225,7 @@ class PortalHub:
         portal_face = PortalFace(
             access=access,
             citizens=CitizenPortal(tokens=tokens or self.citizens, citizens=self.citizens),
+            cards=PortalCards(cards=self.cards),
             services=OfferedServices(offer=Offer),
             idempotency=Idempotency(rows=self.kept, digest_key=b"i" * 32),
             limits=limits,

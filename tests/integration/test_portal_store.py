@@ -14,7 +14,8 @@ from orchestrator.store.library import AccessCodeTable, AttemptCounters
 from orchestrator.store.redemption import SignedInRedemption
 from orchestrator.store.token_logins import TokenLogins
 from schemas.logins import SamlPurpose
-from tests.browser.citizen_hub import issue_code
+from tests.browser.citizen_hub import Desk as Library
+from tests.browser.citizen_hub import issue_code, make_cards
 from tests.fakes.portal import PortalHub, ago, citizen_token
 from tests.fakes.realm import REALM
 from tests.integration.test_sign_in import Desk, franceconnect, local
@@ -30,7 +31,15 @@ def desk(database, vault, hub_keys):
 
 
 @pytest.fixture
-def hub(database, vault, hub_keys):
+def library():
+    """A library that knows one card."""
+    made = Library()
+    made.cards["2130000", "4938"] = "42"
+    return made
+
+
+@pytest.fixture
+def hub(database, vault, hub_keys, library):
     """The API over the same database."""
     rows = {"database": database, "vault": vault}
     accounts = CitizenAccounts(
@@ -48,6 +57,7 @@ def hub(database, vault, hub_keys):
         tokens=TokenLogins(database=database, keys=hub_keys),
         audience=Audience(issuer=REALM, client=HUB_CLIENT),
         kept=IdempotencyTable(database=database),
+        cards=make_cards(database, vault, hub_keys, library),
     )
 
 
@@ -194,3 +204,47 @@ def test_no_answer_holds_an_identifier_of_the_inside_or_of_the_realm(hub, desk, 
 
 def _addresses(held):
     return [f"/v1/me/logins/{login}" for login in held.values()]
+
+
+# --- a card joined through an application -----------------------------------------------------------
+
+
+def card(hub, of, **changes):
+    body = {"service": "library_a", "card": "213 0000", "pin": "4938"} | changes
+    return hub.post("/v1/me/accounts", body, token=of)
+
+
+def test_a_card_raises_one_place_and_never_the_person(hub, desk):
+    desk.sign_in(local(1, email_verified="true"))
+
+    assert card(hub, token(1)).status == 201
+
+    (account,) = hub.get("/v1/me/accounts", token=token(1)).json["accounts"]
+    assert (account["service"], account["level"], account["method"]) == ("library_a", 2, "card")
+    assert hub.get("/v1/me", token=token(1)).json["level"] == 1
+
+
+def test_wrong_cards_are_counted_by_card_and_by_person_not_by_application(hub, desk, library):
+    for number in (1, 2):
+        desk.sign_in(local(number, email_verified="true"))
+    for _ in range(3):
+        assert card(hub, token(1), pin="0000").slug == "invalid-data"
+
+    assert card(hub, token(2)).slug == "rate-limited", "nobody locks the library's card from here"
+    assert len(library.asked) == 3
+    for pin in range(2):
+        assert card(hub, token(1), card="99", pin=f"{pin}").slug == "invalid-data"
+    assert card(hub, token(1), card="98").slug == "rate-limited"
+    assert card(hub, token(2), card="98").slug == "invalid-data", "another person may go on"
+
+
+def test_the_card_of_somebody_else_is_a_case_and_joins_nothing(hub, desk):
+    for number in (1, 2):
+        desk.sign_in(local(number, email_verified="true"))
+    card(hub, token(1))
+
+    answer = card(hub, token(2))
+
+    assert (answer.status, answer.slug) == (409, "conflict")
+    assert hub.get("/v1/me/accounts", token=token(2)).json["accounts"] == []
+    assert desk.count("identity_case", "rule = 'card_elsewhere'") == 1

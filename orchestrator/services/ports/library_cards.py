@@ -5,6 +5,8 @@ from enum import Enum
 from typing import Protocol
 from uuid import UUID
 
+from schemas.logins import Level
+
 
 class CardOutcome(Enum):
     """What became of a typed card; ``WRONG`` is one answer for unknown, mistyped and locked."""
@@ -26,6 +28,15 @@ class TypedCard:
     service_id: str
     number: str = field(repr=False)
     password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardHolder:
+    """Who says that a card is theirs; ``who`` is what wrong tries are counted by."""
+
+    citizen_id: UUID | None = field(repr=False)
+    level: Level
+    who: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
