@@ -11,6 +11,7 @@ from orchestrator.services.access_codes import AccessCodes, Redemption
 from orchestrator.services.ports.citizen_space import (
     CitizenSpaceRows,
     ConsentLine,
+    LoginChange,
     PreregistrationLine,
     SignedInCodes,
     Unlinking,
@@ -21,6 +22,8 @@ from schemas import clock
 from schemas.errors import NotFoundError
 
 RECENT: Final = timedelta(minutes=5)
+NEWS: Final = timedelta(days=7)
+"""For how long a change of how somebody signs in is told first of all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +33,8 @@ class Space:
     own: PortalSpace
     preregistrations: Sequence[PreregistrationLine]
     consents: Sequence[ConsentLine]
+    login_changes: Sequence[LoginChange]
+    has_just_changed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +50,13 @@ class CitizenAccounts:
     def of(self, session: Session) -> Space:
         """Return everything that is the citizen's."""
         citizen_id = _citizen(session)
+        changes = self.rows.login_changes(citizen_id)
         return Space(
             own=self.rows.space(citizen_id, level=session.level),
             preregistrations=self.rows.preregistrations(citizen_id),
             consents=self.rows.consents(citizen_id),
+            login_changes=changes,
+            has_just_changed=bool(changes) and self.now() - changes[0].at <= NEWS,
         )
 
     def redeem(self, citizen_id: UUID, code: str, *, who: str, network: str) -> Redemption:

@@ -6,7 +6,9 @@ from typing import Final
 from uuid import UUID
 
 from orchestrator.services.ports.citizen_space import (
+    Change,
     ConsentLine,
+    LoginChange,
     PreregistrationLine,
     Unlinking,
 )
@@ -42,6 +44,20 @@ _PREREGISTRATIONS: Final = """
 SELECT r.state, r.our_ref, r.expires_at, coalesce(l.name, s.name) AS library
   FROM preregistration r LEFT JOIN place l ON l.id = r.place_id LEFT JOIN service s ON s.id = r.service_id
  WHERE r.citizen_id = %s ORDER BY r.created_at, r.id"""
+# the first login of a citizen is no change; of a merge both sides see that it was taken back
+_LOGIN_CHANGES: Final = """
+SELECT at, change, alias FROM (
+  SELECT valid_from AS at, 'added' AS change, alias FROM login
+   WHERE citizen_id = %(citizen)s AND method <> 'first_login' AND alias NOT IN ('realm_saml', 'realm_token')
+  UNION ALL
+  SELECT valid_to, CASE closed_reason WHEN 'unlinked' THEN 'taken_away' ELSE 'closed' END, alias FROM login
+   WHERE citizen_id = %(citizen)s AND valid_to IS NOT NULL AND alias NOT IN ('realm_saml', 'realm_token')
+  UNION ALL
+  SELECT merged_at, 'joined', NULL FROM merge WHERE survivor_id = %(citizen)s
+  UNION ALL
+  SELECT undone_at, 'parted', NULL FROM merge
+   WHERE %(citizen)s IN (survivor_id, merged_id) AND undone_at IS NOT NULL) AS changes
+ WHERE at > parvis_now() - interval '12 months' ORDER BY at DESC, change LIMIT 10"""
 _LOCK: Final = "SELECT id FROM citizen WHERE id = %s FOR UPDATE"
 _LOGIN: Final = """
 SELECT id, issuer, alias, realm_account FROM login
@@ -96,6 +112,11 @@ class CitizenSpaceTable:
         """Return the citizen's pre-registrations, oldest first."""
         rows = self.database.all(_PREREGISTRATIONS, (citizen_id,))
         return [PreregistrationLine(**row) for row in rows]
+
+    def login_changes(self, citizen_id: UUID) -> Sequence[LoginChange]:
+        """Return the last changes of how the citizen signs in, newest first."""
+        rows = self.database.all(_LOGIN_CHANGES, {"citizen": citizen_id})
+        return [LoginChange(**{**row, "change": Change(row["change"])}) for row in rows]
 
     def unlink(self, unlinking: Unlinking) -> None:
         """Take a login away with what hung on it; the other sessions end.

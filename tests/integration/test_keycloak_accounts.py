@@ -224,7 +224,7 @@ def test_a_login_taken_away_at_the_hub_is_taken_away_at_the_realm(
 ):
     found, own = visit().sign_in("polynesie"), realms.person("own.account")
     session = known(desk, found)
-    local = {"name_id": "G-own", KC_USER: own}
+    local = {"name_id": "G-own", KC_USER: own, "email_verified": "true"}
     session = desk.use.session(desk.sign_in(local, SamlPurpose.LINK, session=session).cookie)
     assert told(desk, accounts, realms, vault) == []
 
@@ -255,7 +255,7 @@ def test_what_was_done_behind_the_hubs_back_is_listed(visit, desk, accounts, rea
     for found in (gone, unlinked, named):
         known(desk, found)
     own = realms.person("somebody.else")
-    desk.session({"name_id": "G-else", KC_USER: own})
+    desk.session({"name_id": "G-else", KC_USER: own, "email_verified": "true"})
     users = f"/{realms.ours.citizens}/users"
     realms.api.delete(f"{users}/{gone.value(KC_USER)}")
     realms.api.delete(f"{users}/{unlinked.value(KC_USER)}/federated-identity/{FRANCECONNECT}")

@@ -42,7 +42,9 @@ def desk(database, vault, hub_keys):
 def both(desk):
     """Somebody with FranceConnect and an account of their own."""
     session = desk.session(franceconnect(1))
-    return desk.use.session(desk.sign_in(local(2), SamlPurpose.LINK, session=session).cookie)
+    return desk.use.session(
+        desk.sign_in(local(2, email_verified="true"), SamlPurpose.LINK, session=session).cookie
+    )
 
 
 @pytest.fixture
@@ -161,7 +163,7 @@ def test_what_is_no_realm_is_left_to_a_person_in_the_end(desk, effects, accounts
 
 def test_a_login_that_came_back_meanwhile_is_left_alone(desk, effects, accounts, both, take_away):
     take_away()
-    session = desk.session(local(2))
+    session = desk.session(local(2, email_verified="true"))
     desk.sign_in(franceconnect(1), SamlPurpose.LINK, session=session)
 
     assert effects.carry_out() == 1

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
@@ -33,6 +34,25 @@ class PreregistrationLine:
     library: str | None
 
 
+class Change(StrEnum):
+    """What became of the ways a citizen signs in: their own acts, and those of an agent."""
+
+    ADDED = "added"
+    TAKEN_AWAY = "taken_away"
+    CLOSED = "closed"
+    JOINED = "joined"
+    PARTED = "parted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginChange:
+    """One change of the ways a citizen signs in; ``alias`` is None when it was about a whole citizen."""
+
+    at: datetime
+    change: Change
+    alias: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unlinking:
     """A login to be taken away, by whom and on the strength of which login."""
@@ -54,6 +74,9 @@ class CitizenSpaceRows(Protocol):
 
     def preregistrations(self, citizen_id: UUID) -> Sequence[PreregistrationLine]:
         """Return the citizen's pre-registrations."""
+
+    def login_changes(self, citizen_id: UUID) -> Sequence[LoginChange]:
+        """Return the last changes of how the citizen signs in, newest first."""
 
     def unlink(self, unlinking: Unlinking) -> None:
         """Take a login away with what hung on it."""
