@@ -325,6 +325,16 @@ class LoginFirstError(AccessRefusedError):
     title = "Connectez-vous d'abord une fois sur nos pages."
 
 
+class ProofNeededError(AccessRefusedError):
+    """The person signed in by an account that proved nothing yet: nothing is shown, nothing done."""
+
+    slug = "proof-needed"
+    title = "Ce compte n'a pas encore prouvé que son adresse est celle de la personne."
+
+    def __init__(self) -> None:
+        super().__init__("unproved")
+
+
 class RecentSignInNeededError(AccessRefusedError):
     """The act needs a person who proved who they are within the last ``max_age`` seconds."""
 

@@ -73,7 +73,7 @@ _REFUSALS: Final = {
     "429": "rate-limited",
     "503": "unavailable",
 }
-_OF_CITIZENS: Final = {"403": "not-permitted, login-first"}
+_OF_CITIZENS: Final = {"403": "not-permitted, login-first, proof-needed"}
 _OF_BODIES: Final = {
     "400": "malformed",
     "408": "request-timeout",

@@ -167,6 +167,19 @@ PROBLEMS: Final = {
             "Send the person to /connexion; the API creates nobody.",
         ),
     ),
+    "proof-needed": _problem(
+        "403",
+        (
+            "Le compte de la personne ne prouve rien encore",
+            "Son adresse n'est pas vérifiée, ou le niveau de la connexion manque : rien n'est montré.",
+            "Faites vérifier l'adresse du compte, ou reconnecter la personne par FranceConnect.",
+        ),
+        (
+            "The person's account proves nothing yet",
+            "Its address is not verified, or the level of the sign-in is missing: nothing is shown.",
+            "Have the address of the account verified, or have the person sign in by FranceConnect.",
+        ),
+    ),
     "consent-missing": _problem(
         "403",
         (

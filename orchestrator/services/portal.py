@@ -26,9 +26,11 @@ from schemas.errors import (
     ConflictError,
     InvalidPayloadError,
     LoginFirstError,
+    ProofNeededError,
     RateLimitedError,
     RecentSignInNeededError,
 )
+from schemas.logins import Level
 
 RECENT: Final = timedelta(minutes=5)
 _OPENS_NOTHING: Final = "Ce code n'ouvre rien : il est inconnu, déjà utilisé ou expiré."

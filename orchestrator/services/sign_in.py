@@ -34,17 +34,22 @@ SESSION_LASTS: Final = timedelta(hours=12)
 LONGEST_PATH: Final = 512
 LONGEST_RELAY: Final = 80
 _FORCED: Final = frozenset({SamlPurpose.STEP_UP, SamlPurpose.LINK, SamlPurpose.UNLINK})
+_UNOPENED: Final = frozenset({Outcome.UNDER_REVIEW, Outcome.UNPROVED})
 _LONGEST_COOKIE: Final = 64
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrived:
-    """What an answer led to: the cookie of a new session, if one was opened, and where to go on."""
+    """What an answer led to: the cookie of a new session, if one was opened, and where to go on.
+
+    ``at_realm`` is the realm's own session, which is there whatever we made of the answer.
+    """
 
     cookie: str | None
     return_path: str
     outcome: Outcome
+    at_realm: AtRealm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,10 +157,13 @@ class SignIn:
             )
         )
         _log.info("identity.arrived", face=self.face, outcome=outcome.value)
+        if outcome is Outcome.UNPROVED:
+            self._told(SamlRefusedError("unproved"))
         return Arrived(
-            cookie=None if outcome is Outcome.UNDER_REVIEW else cookie,
+            cookie=None if outcome in _UNOPENED else cookie,
             return_path=safe_path(asked.return_path),
             outcome=outcome,
+            at_realm=AtRealm(name_id=answer.name_id, session_index=answer.session_index),
         )
 
     def _asked(self, message: SamlMessage) -> SamlRequest:
@@ -187,8 +195,12 @@ class SignIn:
         there = self.sessions.at_realm(session.id)
         return self._ask_logout(there, session.id, browser=browser, return_path=return_path)
 
+    def part(self, arrived: Arrived, *, browser: str, return_path: str) -> Departure | None:
+        """End the realm's session behind an answer that opened none here."""
+        return self._ask_logout(arrived.at_realm, None, browser=browser, return_path=return_path)
+
     def _ask_logout(
-        self, there: AtRealm | None, session_id: UUID, *, browser: str, return_path: str
+        self, there: AtRealm | None, session_id: UUID | None, *, browser: str, return_path: str
     ) -> Departure | None:
         provider = self.provider_now()
         if provider is None or there is None:

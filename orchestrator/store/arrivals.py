@@ -69,8 +69,10 @@ class CitizenArrivals:
     keys: HubKeys
 
     def take(self, connection: Connection, arrival: Arrival) -> Outcome:
-        """Decide who this is and do what the decision says."""
+        """Decide who this is and do what the decision says; who proved nothing is nobody here."""
         claim = claim_of(arrival.answer)
+        if claim.level < Level.CONTACT_PROVED:
+            return Outcome.UNPROVED
         logins.lock_claim(connection, self.keys, claim)
         known, session = self._at_hand(connection, arrival, claim)
         decision = self._decide(connection, arrival, claim, (known, session))

@@ -57,6 +57,8 @@ def pages_of(hub, page):
     """Every page of signing in, by name, as it stands in the browser."""
     page.goto(f"{hub.url}/connexion")
     yield "sign_in"
+    page.goto(f"{hub.url}/connexion/preuve?vers=/mon-espace/code")
+    yield "unproved"
     page.goto(f"{hub.url}/au-revoir")
     yield "left"
     page.goto(f"{hub.url}/code")
@@ -85,6 +87,10 @@ def pages_of(hub, page):
     page.click("main a.quiet[href$='/mon-espace']")
     page.click("text=Retirer")
     yield "login"
+    hub.database.run("UPDATE web_session SET level = 1 WHERE ended_at IS NULL")
+    page.goto(f"{hub.url}/mon-espace")
+    page.click("text=Confirmer mon identité")
+    yield "proof"
 
 
 def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(hub, visit, axe_faults):
@@ -107,7 +113,7 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(hub, visit, axe_
 def test_the_whole_way_works_without_script(hub, visit):
     page = visit(java_script_enabled=False, viewport={"width": 360, "height": 800})
 
-    assert list(pages_of(hub, page))[-1] == "login"
+    assert list(pages_of(hub, page))[-1] == "proof"
 
 
 def test_after_signing_out_the_back_button_shows_nothing(hub, visit):

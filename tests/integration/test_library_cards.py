@@ -232,7 +232,10 @@ def test_two_people_at_once_and_one_has_it(reader, database, vault, hub_keys):
 
 def test_a_contact_that_nobody_proved_joins_nothing(database, vault, hub_keys, desk):
     unproved = Reader(database, vault, hub_keys, desk)
-    unproved.sign_in(local(9, email_verified="false"))
+    unproved.sign_in(local(9))
+    database.run(
+        "UPDATE web_session SET level = 0 WHERE citizen_id IN (SELECT citizen_id FROM login)"
+    )
 
     assert "abord FranceConnect" in unproved.get(PAGE).text
     opened = unproved.get("/mon-espace/code")  # a page with a form, and so with a token

@@ -36,7 +36,8 @@ def franceconnect(number, *, acr="eidas1", alias="france-connect", **changes):
 
 
 def local(number, **changes):
-    return {"name_id": f"G-{number}", "kc_user": f"user-{number}", **changes}
+    known = {"name_id": f"G-{number}", "kc_user": f"user-{number}", "email_verified": "true"}
+    return {**known, **changes}
 
 
 class Desk:
@@ -264,21 +265,59 @@ def test_keys_that_lead_to_two_people_open_nothing(desk):
     [
         (franceconnect(1), Level.ACCOUNT_PROVED),
         (franceconnect(1, acr="eidas2", alias="france-connect-plus"), Level.STRONG),
-        (franceconnect(1, acr="eidas9"), Level.DECLARED),
-        (local(1, email_verified="true"), Level.CONTACT_PROVED),
-        (local(1), Level.DECLARED),
-        (local(1, fc_acr="eidas3", fc_sub="sub-1"), Level.DECLARED),
-        (local(1, idp_alias="social", fc_acr="eidas3"), Level.DECLARED),
+        (local(1), Level.CONTACT_PROVED),
+        (local(1, fc_acr="eidas3", fc_sub="sub-1"), Level.CONTACT_PROVED),
+        (local(1, idp_alias="social", fc_acr="eidas3"), Level.CONTACT_PROVED),
     ],
 )
 def test_a_session_is_worth_what_its_sign_in_proved(desk, said, level):
     assert desk.session(said).level is level
 
 
-def test_a_sign_in_without_its_level_vouches_for_no_civil_status(desk):
-    desk.session(franceconnect(1, acr=""))
+UNPROVED = [
+    local(1, email_verified="false"),
+    local(1, email_verified=""),
+    local(1, email_verified="false", fc_acr="eidas3", fc_sub="sub-1"),
+    franceconnect(1, acr=""),
+    franceconnect(1, acr="eidas9"),
+    franceconnect(1, acr="", email_verified="true"),
+]
 
-    assert desk.count("civil_status") == 0
+
+@pytest.mark.parametrize("said", UNPROVED)
+def test_a_sign_in_that_proved_nothing_opens_nothing_and_leaves_nobody(desk, said):
+    message = desk.realm.message(desk.depart(), **said)
+    arrived = desk.use.arrive(message, browser="b")
+
+    assert (arrived.outcome, arrived.cookie) == (Outcome.UNPROVED, None)
+    assert [desk.count(table) for table in ("citizen", "login", "civil_status", "web_session")] == [
+        *(0, 0, 0, 0)
+    ]
+    assert desk.count("journal_entry", "type = 'identity.refused'") == 1
+    assert refusal(desk, message) == "unknown_request"
+    gone = desk.use.part(arrived, browser="b", return_path="/")
+    assert gone is not None
+
+
+def test_who_was_known_is_not_let_in_by_a_sign_in_that_proves_nothing(desk):
+    known = desk.session(local(1))
+
+    arrived = desk.sign_in(local(1, email_verified="false"))
+
+    assert (arrived.outcome, arrived.cookie) == (Outcome.UNPROVED, None)
+    assert desk.count("web_session", f"citizen_id = '{known.citizen_id}' AND ended_at IS NULL") == 1
+
+
+@pytest.mark.parametrize("purpose", [SamlPurpose.STEP_UP, SamlPurpose.LINK, SamlPurpose.UNLINK])
+def test_a_proof_that_proves_nothing_leaves_the_session_and_its_logins_as_they_were(desk, purpose):
+    before = desk.sign_in(franceconnect(1))
+    session = desk.use.session(before.cookie)
+
+    arrived = desk.sign_in(local(2, email_verified="false"), purpose, session=session)
+
+    assert (arrived.outcome, arrived.cookie) == (Outcome.UNPROVED, None)
+    assert desk.use.session(before.cookie) == session
+    assert desk.count("login") == 3
 
 
 # --- while signed in -------------------------------------------------------------------------------

@@ -18,7 +18,12 @@ class LeaveForm(PageForm):
 def add_pages(blueprint: Blueprint, services: CitizenServices) -> None:
     """Add the way in, the way out and the SAML addresses."""
     doorway = Doorway(sign_in=services.sign_in)
-    add_saml(blueprint, doorway, under_review="citizen/under_review.html")
+    add_saml(
+        blueprint,
+        doorway,
+        under_review="citizen/under_review.html",
+        unproved=lambda onward: url_for("citizen.unproved", vers=onward),
+    )
 
     @blueprint.get("/connexion")
     def sign_in() -> ResponseReturnValue:
@@ -36,6 +41,12 @@ def add_pages(blueprint: Blueprint, services: CitizenServices) -> None:
             return doorway.depart(SamlPurpose.LOGIN, return_path=onward, provider=provider)
         except IdentityUnavailableError:
             return _choice(services, onward, is_away=True)
+
+    @blueprint.get("/connexion/preuve")
+    def unproved() -> ResponseReturnValue:
+        return render_template(
+            "citizen/unproved.html", onward=_onward(), franceconnect=services.franceconnect
+        )
 
     @blueprint.post("/deconnexion")
     def leave() -> ResponseReturnValue:

@@ -1,26 +1,21 @@
 """Mon espace: what is the citizen's, and what they may join to it or take away."""
 
-from collections.abc import Callable
 from uuid import UUID
 
-from flask import Blueprint, Response, make_response, redirect, render_template, url_for
+from flask import Blueprint, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from orchestrator.services.access_codes import Redemption
 from orchestrator.services.ports.sign_in import Session
-from schemas.errors import ConflictError, IdentityUnavailableError
+from schemas.errors import ConflictError
 from schemas.logins import SamlPurpose
+from web.citizen.departures import ActForm, away_or, sign_in_first
 from web.citizen.forms import AccessCodeForm
 from web.citizen.services import CitizenServices
 from web.citizen.sign_in import LeaveForm
 from web.citizen.words import code_sentence
-from web.layout.forms import PageForm
 from web.layout.network import client_network
 from web.layout.saml_views import Doorway
-
-
-class ActForm(PageForm):
-    """A button that changes something; its token keeps others from pressing it."""
 
 
 def add_pages(blueprint: Blueprint, services: CitizenServices) -> None:
@@ -32,7 +27,7 @@ def add_pages(blueprint: Blueprint, services: CitizenServices) -> None:
     def space() -> ResponseReturnValue:
         session = doorway.session()
         if session is None:
-            return _sign_in_first("citizen.space")
+            return sign_in_first("citizen.space")
         page = render_template(
             "citizen/space.html",
             space=accounts.of(session),
@@ -47,14 +42,14 @@ def add_pages(blueprint: Blueprint, services: CitizenServices) -> None:
     @blueprint.get("/mon-espace/code")
     def space_code() -> ResponseReturnValue:
         if doorway.session() is None:
-            return _sign_in_first("citizen.space_code")
+            return sign_in_first("citizen.space_code")
         return render_template("citizen/space_code.html", form=AccessCodeForm())
 
     @blueprint.post("/mon-espace/code")
     def space_redeem() -> ResponseReturnValue:
         session = doorway.session()
         if session is None or session.citizen_id is None:
-            return _sign_in_first("citizen.space_code")
+            return sign_in_first("citizen.space_code")
         form = AccessCodeForm()
         if not form.validate():
             return render_template("citizen/space_code.html", form=form), 422
@@ -71,15 +66,15 @@ def add_pages(blueprint: Blueprint, services: CitizenServices) -> None:
     def link() -> ResponseReturnValue:
         session = doorway.session()
         if session is None or not ActForm().validate():
-            return _sign_in_first("citizen.space")
+            return sign_in_first("citizen.space")
         return doorway.leave_realm(session, return_path=url_for("citizen.link_on"))
 
     @blueprint.get("/mon-espace/relier/suite")
     def link_on() -> ResponseReturnValue:
         session = doorway.session()
         if session is None:
-            return _sign_in_first("citizen.space")
-        return _away_or(
+            return sign_in_first("citizen.space")
+        return away_or(
             lambda: doorway.depart(
                 SamlPurpose.LINK,
                 return_path=url_for("citizen.space", relie=""),
@@ -92,17 +87,17 @@ def add_pages(blueprint: Blueprint, services: CitizenServices) -> None:
     def login(login_id: UUID) -> ResponseReturnValue:
         session = doorway.session()
         if session is None:
-            return _sign_in_first("citizen.space")
+            return sign_in_first("citizen.space")
         return _login_page(services, session, login_id)
 
     @blueprint.post("/mon-espace/connexions/<uuid:login_id>/preuve")
     def prove(login_id: UUID) -> ResponseReturnValue:
         session = doorway.session()
         if session is None or not ActForm().validate():
-            return _sign_in_first("citizen.space")
+            return sign_in_first("citizen.space")
         back = url_for("citizen.login", login_id=login_id)
         provider = services.franceconnect if _is_franceconnect(services, session) else None
-        return _away_or(
+        return away_or(
             lambda: doorway.depart(
                 SamlPurpose.UNLINK, return_path=back, session=session, provider=provider
             )
@@ -112,7 +107,7 @@ def add_pages(blueprint: Blueprint, services: CitizenServices) -> None:
     def unlink(login_id: UUID) -> ResponseReturnValue:
         session = doorway.session()
         if session is None or not ActForm().validate():
-            return _sign_in_first("citizen.space")
+            return sign_in_first("citizen.space")
         if not accounts.has_just_proved(session):
             return redirect(url_for("citizen.login", login_id=login_id), 303)
         try:
@@ -120,17 +115,6 @@ def add_pages(blueprint: Blueprint, services: CitizenServices) -> None:
         except ConflictError:
             return _login_page(services, session, login_id, is_refused=True)
         return redirect(url_for("citizen.space", retire=""), 303)
-
-
-def _sign_in_first(endpoint: str) -> ResponseReturnValue:
-    return redirect(url_for("citizen.sign_in", vers=url_for(endpoint)), 303)
-
-
-def _away_or(depart: Callable[[], Response]) -> ResponseReturnValue:
-    try:
-        return depart()
-    except IdentityUnavailableError:
-        return render_template("citizen/away.html"), 503
 
 
 def _login_page(

@@ -7,6 +7,7 @@ the policy of forms would stop a redirect to another site.
 """
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -89,6 +90,12 @@ class Doorway:
         departure = self.sign_in.leave_realm(session, browser=browser, return_path=return_path)
         return self.sent(departure, browser) if departure else sent_on(return_path)
 
+    def part(self, arrived: Arrived, *, return_path: str) -> Response:
+        """End the realm's session behind an answer that opened none here, then go on."""
+        browser = self.browser()
+        departure = self.sign_in.part(arrived, browser=browser, return_path=return_path)
+        return self.sent(departure, browser) if departure else _redirect(return_path)
+
     def browser(self) -> str:
         """Return what this browser is known by on its trips: two tabs are one browser."""
         known = request.cookies.get(self.trip_cookie, "")
@@ -120,8 +127,18 @@ class Doorway:
         )
 
 
-def add_saml(blueprint: Blueprint, doorway: Doorway, *, under_review: str) -> None:
-    """Add the SAML addresses; ``under_review`` is the template for who must be looked at by a person."""
+def add_saml(
+    blueprint: Blueprint,
+    doorway: Doorway,
+    *,
+    under_review: str,
+    unproved: Callable[[str], str] | None = None,
+) -> None:
+    """Add the SAML addresses.
+
+    ``under_review`` is the template for who must be looked at by a person; ``unproved`` returns the path
+    of the page for who proved nothing yet, from where they wanted to go.
+    """
     sign_in = doorway.sign_in
 
     @blueprint.get("/saml/metadata")
@@ -138,6 +155,8 @@ def add_saml(blueprint: Blueprint, doorway: Doorway, *, under_review: str) -> No
             )
         except SamlRefusedError as error:
             return refused(error)
+        if unproved is not None and arrived.outcome is Outcome.UNPROVED:
+            return doorway.part(arrived, return_path=unproved(arrived.return_path))
         return _arrived(doorway, arrived, under_review)
 
     @blueprint.route("/saml/sls", methods=["GET", "POST"])

@@ -93,6 +93,7 @@ class Outcome(Enum):
     LINKED = "linked"
     PROVED = "proved"
     UNDER_REVIEW = "under_review"
+    UNPROVED = "unproved"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

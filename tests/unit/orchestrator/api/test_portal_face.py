@@ -1,5 +1,7 @@
 """What applications are answered: tokens, clients, rights, people, reads."""
 
+from dataclasses import replace
+
 import pytest
 from structlog.testing import capture_logs
 
@@ -91,17 +93,11 @@ def test_a_citizens_accounts_and_logins_are_read_without_any_subject(hub):
         ("france-connect", "eidas2", 3, 3),
         ("france-connect-plus", "eidas3", 3, 3),
         ("france-connect", "eidas2", 2, 2),
-        ("france-connect", "eidas2", 0, 0),
-        ("france-connect", "eidas9", 3, 0),
-        ("france-connect", None, 3, 0),
-        ("france-connect", ["eidas2"], 3, 0),
         (["france-connect"], "eidas2", 3, 1),
     ],
     ids=repr,
 )
 def test_the_level_is_the_lesser_of_the_sign_in_and_the_login(hub, alias, acr, of_login, level):
-    from dataclasses import replace
-
     hub.citizens.known[ISSUER, SUBJECT] = replace(CITIZEN, level=Level(of_login))
     notes = {"idp_alias": alias, "fc_acr": acr}
     token = citizen_token(**{name: value for name, value in notes.items() if value is not None})
@@ -109,10 +105,35 @@ def test_the_level_is_the_lesser_of_the_sign_in_and_the_login(hub, alias, acr, o
 
 
 @pytest.mark.parametrize(
-    ("said", "level"), [(True, 1), ("true", 1), (False, 0), ("false", 0), (None, 0), (1.5, 0)]
+    ("alias", "acr", "of_login"),
+    [
+        ("france-connect", "eidas2", 0),
+        ("france-connect", "eidas9", 3),
+        ("france-connect", None, 3),
+        ("france-connect", ["eidas2"], 3),
+    ],
+    ids=repr,
 )
-def test_a_contact_that_the_realm_denies_is_not_proved(hub, said, level):
-    assert hub.get("/v1/me", token=citizen_token(email_verified=said)).json["level"] == level
+@pytest.mark.parametrize("path", OF_CITIZENS)
+def test_a_sign_in_that_proved_nothing_reads_nothing(hub, path, alias, acr, of_login):
+    hub.citizens.known[ISSUER, SUBJECT] = replace(CITIZEN, level=Level(of_login))
+    notes = {"idp_alias": alias, "fc_acr": acr}
+    token = citizen_token(**{name: value for name, value in notes.items() if value is not None})
+
+    answer, why = reason(hub, "GET", path, token=token)
+
+    assert (answer.status, answer.slug, why) == (403, "proof-needed", "unproved")
+    assert str(CITIZEN.citizen_id) not in answer.body.decode()
+
+
+@pytest.mark.parametrize("said", [True, "true"])
+def test_a_contact_that_the_realm_vouches_for_is_proved(hub, said):
+    assert hub.get("/v1/me", token=citizen_token(email_verified=said)).json["level"] == 1
+
+
+@pytest.mark.parametrize("said", [False, "false", None, 1.5])
+def test_a_contact_that_the_realm_denies_opens_nothing(hub, said):
+    assert hub.get("/v1/me", token=citizen_token(email_verified=said)).slug == "proof-needed"
 
 
 # --- tokens ---------------------------------------------------------------------------------------
