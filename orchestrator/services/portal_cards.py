@@ -10,10 +10,10 @@ from orchestrator.services.library_cards import AUTHENTICATE, WITHIN, LibraryCar
 from orchestrator.services.ports.library_cards import CardHolder, CardOutcome, TypedCard
 from orchestrator.services.ports.portal import TokenCitizen
 from schemas.errors import (
-    AccessRefusedError,
     ConflictError,
     InvalidPayloadError,
     PartnerUnavailableError,
+    ProofNeededError,
     RateLimitedError,
 )
 
@@ -39,7 +39,7 @@ class PortalCards:
         citizens from one place, and one who guesses must not lock out the others.
 
         Raises:
-            AccessRefusedError: nothing is proved yet of the person.
+            ProofNeededError: nothing is proved yet of the person.
             InvalidPayloadError: no library that checks cards, a card and a PIN that do not go together,
                 or a PIN that expired.
             RateLimitedError: too many wrong ones.
@@ -54,7 +54,7 @@ class PortalCards:
             case CardOutcome.LINKED:
                 return
             case CardOutcome.NOT_PROVED_ENOUGH:
-                raise AccessRefusedError("level")
+                raise ProofNeededError
             case CardOutcome.WRONG:
                 raise InvalidPayloadError(((_CARD, _WRONG),))
             case CardOutcome.EXPIRED:

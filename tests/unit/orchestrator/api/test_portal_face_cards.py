@@ -39,7 +39,7 @@ def test_a_card_is_joined_to_the_citizen_of_the_token(hub):
         (CardOutcome.UNDER_REVIEW, 409, "conflict", []),
         (CardOutcome.TOO_MANY_TRIES, 429, "rate-limited", []),
         (CardOutcome.UNAVAILABLE, 503, "system-unavailable", []),
-        (CardOutcome.NOT_PROVED_ENOUGH, 403, "not-permitted", []),
+        (CardOutcome.NOT_PROVED_ENOUGH, 403, "proof-needed", []),
     ],
 )
 def test_what_is_not_joined_says_what_to_do_and_nothing_of_the_card(
