@@ -104,6 +104,7 @@ class Merges:
             InvalidPayloadError: a kind of proof nobody can show at a desk.
             NobodysReferenceError: nobody holds an account behind the reference.
         """
+        our_ref = our_ref.strip().upper()
         level = _WORTH.get(proof)
         if level is None:
             raise InvalidPayloadError((("#/proof", "Au guichet : « document » ou « card »."),))

@@ -156,15 +156,18 @@ class TwoAccountsError(ConflictError):
 
 
 class NotTwoPeopleError(ConflictError):
-    """One of the two is gone, or was merged already."""
+    """One of the two is gone, never signed in, or was merged already."""
 
-    title = "L'une des deux personnes n'est plus là, ou a déjà été réunie à une autre."
+    title = (
+        "L'une des deux personnes n'est plus là, n'a jamais ouvert son espace, ou a déjà été réunie"
+        " à une autre."
+    )
 
 
 class NoSuchMergeError(NotFoundError):
     """No merge that can be undone."""
 
-    title = "Cette réunion n'existe pas, ou ses trente jours sont passés."
+    title = "Cette réunion n'existe pas, a déjà été défaite, ou ses trente jours sont passés."
 
 
 class NotLastMergeError(ConflictError):

@@ -14,6 +14,7 @@ from parvis.cli.context import Session, answer, as_json, say, session
 from parvis.cli.french import FrenchGroup
 
 _PROOF = click.Choice([proof.value for proof in Proof])
+_AT_THE_DESK = click.Choice([Proof.DOCUMENT.value, Proof.CARD.value])
 _CASE = click.argument("case_id", metavar="DOSSIER", type=click.UUID)
 _RULES: Final = {
     "near_match": "états civils presque égaux",
@@ -42,6 +43,8 @@ def cases(session: Session, *, is_json: bool) -> None:
     if is_json:
         answer([_as_plain(one) for one in found])
         return
+    if not found:
+        say("Aucun dossier n'attend.")
     for one in found:
         why = _RULES.get(one.rule, one.rule)
         say(f"{one.id} : {why}, {one.people} personne(s), depuis le {moments.at(one.opened_at)}")
@@ -87,6 +90,8 @@ def merges(session: Session, *, is_json: bool) -> None:
     if is_json:
         answer([_as_plain(one) for one in found])
         return
+    if not found:
+        say("Aucune réunion ne peut être défaite.")
     for one in found:
         proofs = ", ".join(one.proofs)
         say(f"{one.id} : {proofs}, par {one.actor}, jusqu'au {moments.at(one.undo_until)}")
@@ -94,7 +99,7 @@ def merges(session: Session, *, is_json: bool) -> None:
 
 @citizens.command("confirm")
 @click.argument("our_ref", metavar="RÉFÉRENCE")
-@click.argument("proof", metavar="PREUVE", type=_PROOF)
+@click.argument("proof", metavar="PREUVE", type=_AT_THE_DESK)
 @session
 def confirm(session: Session, *, our_ref: str, proof: str) -> None:
     """Note qu'un agent a vu le document ou la carte de qui tient la préinscription RÉFÉRENCE (PV-…)."""

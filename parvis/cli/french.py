@@ -91,7 +91,7 @@ def _fitting(error: click.BadParameter) -> str:
             most = f" à {kind.max}" if kind.max is not None else ""
             return f" : un nombre à partir de {kind.min}" if not most else f" : de {kind.min}{most}"
         case kind if kind is click.UUID:
-            return " : un identifiant, comme « parvis runs list » les donne"
+            return " : un identifiant entier, comme les listes le donnent"
     return ""
 
 
