@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from orchestrator.engine import effects as e
+from orchestrator.store.arrays import Array, array, columns_of
 from orchestrator.store.vault import DataKey
 from schemas import ids
 
@@ -223,11 +224,9 @@ def statement_part(kind: type) -> str:
 
 def parameters(
     kind: type, made: Sequence[tuple[Any, e.Effect, DataKey | None]]
-) -> dict[str, list[Any]]:
+) -> dict[str, Array]:
     """Return the arrays of one kind; ``made`` holds (run id, effect, data key of the run)."""
     part, name = _PARTS[kind], _NAMES[kind]
     rows = [part.row(effect, key) for _, effect, key in made]
-    values: dict[str, list[Any]] = {f"{name}_run": [run_id for run_id, _, _ in made]}
-    for index, (column, _) in enumerate(part.columns):
-        values[f"{name}_{column}"] = [row[index] for row in rows]
-    return values
+    values = {f"{name}_run": array("uuid", [run_id for run_id, _, _ in made])}
+    return values | columns_of(part.columns, rows, prefix=f"{name}_")

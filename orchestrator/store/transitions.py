@@ -16,6 +16,7 @@ from psycopg.rows import DictRow
 
 from orchestrator.engine.runs import CHILDREN_DONE, CHILDREN_ENDED, LEASE, Park, Transition
 from orchestrator.store import effects
+from orchestrator.store.arrays import columns_of
 from orchestrator.store.connections import Connection
 from orchestrator.store.vault import DataKey
 
@@ -125,13 +126,13 @@ class Transitions:
 
     def write(self, connection: Connection, rows: Sequence[Any]) -> Sequence[DictRow | None]:
         """Write the transitions; None marks a row that was fenced off."""
-        values: dict[str, list[Any]] = {name: [] for name, _ in _COLUMNS}
+        moves: list[Sequence[Any]] = []
         made: dict[type, list[tuple[UUID, Effect, DataKey | None]]] = defaultdict(list)
-        for move, seq, key, worker in sorted(rows, key=lambda row: row[0].run_id):
-            for (name, _), value in zip(_COLUMNS, _values(move, seq, key, worker), strict=True):
-                values[name].append(value)
+        for move, seq, key, worker in sorted(rows, key=lambda row: row[0].run_id.int):
+            moves.append(_values(move, seq, key, worker))
             for effect in move.effects:
                 made[type(effect)].append((move.run_id, effect, key))
+        values = columns_of(_COLUMNS, moves)
         kinds = tuple(kind for kind in effects.KINDS if kind in made)
         for kind in kinds:
             values |= effects.parameters(kind, made[kind])
