@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
-from requests.structures import CaseInsensitiveDict
 from urllib3.util.retry import Retry
 
 from connectors.kit.addresses import Address, AddressRefusedError, NameNotFoundError
 from connectors.kit.deadlines import Deadline
 from connectors.kit.pool import Pool
-from connectors.kit.wire import LeanResponse, WireResponse, WireSource
+from connectors.kit.wire import Headers, LeanResponse, WireResponse, WireSource
 from schemas import clock
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ class Outgoing(requests.PreparedRequest):
         self.url = url
         self.target = target
         self.body = body
-        self.headers = CaseInsensitiveDict()
+        self.headers = Headers()
         self.has_effect = method not in SAFE
         self.may_repeat = not self.has_effect
         self.written = b""

@@ -16,6 +16,13 @@ PAGE: Final = (b"<!doctype", b"<html")
 UTF8_NAMES: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 
 
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+_read_json = json.JSONDecoder(parse_constant=_no_constant).decode
+
+
 class Fields(Mapping[str, Any]):
     """A JSON object of an answer; ``text`` and ``integer`` refuse what is missing or retyped."""
 
@@ -101,7 +108,7 @@ class Answer:
         if not body or not self.has_json or not self._is_utf8():
             self._broken("the body is empty or not of the agreed media type")
         try:
-            return json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+            return _read_json(body.decode("utf-8"))
         except (ValueError, RecursionError):
             self._broken("the body is no JSON in UTF-8")
 
@@ -139,7 +146,3 @@ class Answer:
 
     def _broken(self, detail: str) -> NoReturn:
         raise PartnerContractBrokenError(self._partner, self._operation, detail)
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)

@@ -29,6 +29,7 @@ from schemas.receipts import Exchange
 USER_AGENT: Final = "parvis"
 JSON_TYPE: Final = "application/json"
 FORM_TYPE: Final = "application/x-www-form-urlencoded"
+_as_json = jsonlib.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,7 +268,7 @@ def _body(json: Any, form: Mapping[str, str] | None) -> bytes | None:
         return urlencode(form).encode("ascii")
     if json is None:
         return None
-    return jsonlib.dumps(json, ensure_ascii=False, separators=(",", ":")).encode()
+    return _as_json(json).encode()
 
 
 def _left_unknown(outgoing: Outgoing, status: int) -> bool:
