@@ -3,17 +3,20 @@
 Its own log repeats whole messages, names and attributes included, so it is not heard.
 """
 
+import base64
 import logging
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.x509 import load_der_x509_certificate
 from saml2 import BINDING_HTTP_POST, BINDING_HTTP_REDIRECT
 from saml2.client import Saml2Client
 from saml2.config import SPConfig
 from saml2.saml import NAMEID_FORMAT_PERSISTENT
-from saml2.sigver import RSACrypto, pem_format
+from saml2.sigver import RSACrypto
 from saml2.xmldsig import DIGEST_SHA256, SIG_RSA_SHA256
 
 from identity.saml.backend import InProcessBackend
@@ -59,7 +62,7 @@ class _Certificates:
     def certs(self, entity_id: str, descriptor: str, use: str = "signing") -> list[Any]:
         """Return (name, certificate) of the keys a message of this sender may be signed with."""
         found = self._metadata.certs(entity_id, descriptor, use)
-        return [(name, _InMemory(_pem(text))) for name, text in found]
+        return [(name, _InMemory(pem)) for name, text in found if (pem := _pem(text))]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._metadata, name)
@@ -80,10 +83,14 @@ def make_client(config: SamlConfig, descriptor: str) -> Saml2Client:
     return client
 
 
-def _pem(text: str) -> bytes:
-    """Return a certificate of a description as PEM."""
-    found = pem_format(text)
-    return found if isinstance(found, bytes) else str(found).encode()
+@lru_cache(maxsize=32)
+def _pem(text: str) -> bytes | None:
+    """Return a certificate of a description as PEM, None for one that nobody can read."""
+    try:
+        der = base64.b64decode("".join(text.split()), validate=True)
+        return load_der_x509_certificate(der).public_bytes(Encoding.PEM)
+    except ValueError:
+        return None
 
 
 def _silence() -> None:

@@ -19,12 +19,16 @@ from defusedxml.ElementTree import fromstring
 
 from identity.saml.codes import Code
 from identity.saml.guard import MOST_BYTES, guarded_document
+from identity.saml.instants import moment
+from schemas import clock
 from schemas.errors import IdentityUnavailableError, SamlRefusedError
 
 SECONDS: Final = 3.0
 _MD: Final = "{urn:oasis:names:tc:SAML:2.0:metadata}"
 _DS: Final = "{http://www.w3.org/2000/09/xmldsig#}"
 _SERVICES: Final = ("SingleSignOnService", "SingleLogoutService")
+_PROTOCOL: Final = "urn:oasis:names:tc:SAML:2.0:protocol"
+_REDIRECT: Final = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,17 +96,40 @@ def judge(xml: bytes, idp_entity_id: str) -> bytes:
         SamlRefusedError: with the rule it breaks.
     """
     root = fromstring(guarded_document(xml), forbid_dtd=True)
-    entity = root if root.tag == f"{_MD}EntityDescriptor" else root.find(f"{_MD}EntityDescriptor")
-    if entity is None or entity.get("entityID") != idp_entity_id:
-        raise SamlRefusedError(Code.ENTITY_ID)
-    wanted = urlsplit(idp_entity_id)
-    for name in _SERVICES:
-        places = [one.get("Location", "") for one in entity.iter(f"{_MD}{name}")]
-        if not places or any(_origin(one) != (wanted.scheme, wanted.netloc) for one in places):
-            raise SamlRefusedError(Code.ENDPOINT)
-    if not signing_keys(xml):
+    entity = _entity(root, idp_entity_id)
+    _check_endpoints(entity, _origin(idp_entity_id))
+    if not any(_keys(entity)):
         raise SamlRefusedError(Code.NO_KEY)
+    until = entity.get("validUntil")
+    if until is not None and moment(until, Code.STALE) <= clock.utcnow():
+        raise SamlRefusedError(Code.STALE)
     return xml
+
+
+def _entity(root: Element, name: str) -> Element:
+    """Return the one entity of that name, alone in its document or among others."""
+    is_several = root.tag == f"{_MD}EntitiesDescriptor"
+    found = [
+        one
+        for one in (list(root) if is_several else [root])
+        if one.tag == f"{_MD}EntityDescriptor" and one.get("entityID") == name
+    ]
+    if len(found) != 1:
+        raise SamlRefusedError(Code.ENTITY_ID)
+    return found[0]
+
+
+def _check_endpoints(entity: Element, origin: tuple[str, str]) -> None:
+    """Refuse a realm that signs nobody in and out by redirect, or that does so elsewhere."""
+    role = entity.find(f"{_MD}IDPSSODescriptor")
+    if role is None or _PROTOCOL not in role.get("protocolSupportEnumeration", "").split():
+        raise SamlRefusedError(Code.ENDPOINT)
+    for name in _SERVICES:
+        services = list(role.iter(f"{_MD}{name}"))
+        bindings = {one.get("Binding", "") for one in services}
+        is_elsewhere = any(_origin(one.get("Location", "")) != origin for one in services)
+        if is_elsewhere or _REDIRECT not in bindings or "" in bindings:
+            raise SamlRefusedError(Code.ENDPOINT)
 
 
 def signing_keys(xml: bytes) -> tuple[RealmKey, ...]:

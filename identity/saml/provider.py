@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 from urllib.parse import quote_plus
 
+import structlog
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from saml2 import BINDING_HTTP_POST, BINDING_HTTP_REDIRECT, SAMLError, saml, samlp
 from saml2.ident import code, decode
@@ -24,9 +25,10 @@ from identity.saml.client import make_client, signing_key
 from identity.saml.codes import Code
 from identity.saml.config import SamlConfig
 from identity.saml.guard import guarded_xml
+from identity.saml.instants import moment
 from identity.saml.metadata import signed_metadata
 from identity.saml.redirect import check_query, parameter, signed_url
-from identity.saml.rules import ISSUED_WITHIN, Expected, check_instant, moment, signed_in
+from identity.saml.rules import ISSUED_WITHIN, Expected, check_instant, signed_in
 from schemas import clock, ids
 from schemas.errors import IdentityUnavailableError, SamlRefusedError
 from schemas.logins import (
@@ -49,6 +51,7 @@ _CODES: Final = (
     (ToEarly, Code.LIFETIME),
 )
 T = TypeVar("T")
+_log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -254,9 +257,18 @@ class ServiceProvider:
         if descriptor is None:
             raise IdentityUnavailableError
         if self._known is None or self._known.digest != descriptor.digest:
-            client = make_client(self.config, descriptor.xml)
-            self._known = _Known(digest=descriptor.digest, client=client)
+            self._known = _Known(digest=descriptor.digest, client=self._made(descriptor.xml))
+        if self._known.client is None:
+            raise IdentityUnavailableError
         return self._known.client
+
+    def _made(self, descriptor: str) -> Any:
+        """Return a client for a description; for one the library cannot load, the client before it."""
+        try:
+            return make_client(self.config, descriptor)
+        except Exception:  # noqa: BLE001 - the library raises bare exceptions of any kind
+            _log.exception("identity.descriptor_unusable", face=self.config.face)
+            return self._known.client if self._known else None
 
     def _place(self, client: Any, service: str, *, response: bool = False) -> str:
         """Return where the realm takes a message by redirect."""

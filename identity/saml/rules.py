@@ -6,13 +6,14 @@ rule here stands for something it still lets through.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from saml2 import saml, samlp
 from saml2.ident import code
 
 from identity.saml.codes import Code
+from identity.saml.instants import moment
 from schemas.errors import SamlRefusedError
 from schemas.logins import SignedIn
 
@@ -56,17 +57,6 @@ def signed_in(response: samlp.Response, expected: Expected) -> SignedIn:
         session_ends_at=ends_at,
         attributes=_attributes(assertion),
     )
-
-
-def moment(text: str | None, fault: Code) -> datetime:
-    """Read an instant; SAML's are UTC and say so (Core 1.3.3)."""
-    try:
-        found = datetime.fromisoformat(text or "")
-    except ValueError as error:
-        raise SamlRefusedError(fault) from error
-    if found.tzinfo is None:
-        raise SamlRefusedError(fault)
-    return found.astimezone(UTC)
 
 
 def check_instant(text: str | None, now: datetime) -> None:

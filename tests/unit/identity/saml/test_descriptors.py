@@ -11,7 +11,7 @@ from identity.saml.descriptors import address_of, judge, signing_keys
 from identity.saml.provider import ServiceProvider
 from mock_partners.keycloak.descriptor import descriptor
 from mock_partners.keycloak.keys import new_pair
-from schemas.errors import SamlRefusedError
+from schemas.errors import IdentityUnavailableError, SamlRefusedError
 from schemas.logins import Face
 from tests.unit.identity.saml.realm import HUB, ISSUER, Facing
 
@@ -42,6 +42,62 @@ def test_a_description_of_another_realm_is_refused(other):
 )
 def test_endpoints_elsewhere_are_refused(place):
     assert refusal(descriptor(ISSUER, [PAIR], place=place)) == Code.ENDPOINT
+
+
+WHOLE = descriptor(ISSUER, [PAIR]).decode()
+PROTOCOL = ' protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol"'
+REDIRECT = 'Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" '
+UNUSABLE = {
+    "of a service": (WHOLE.replace("IDPSSODescriptor", "SPSSODescriptor"), Code.ENDPOINT),
+    "without protocol": (WHOLE.replace(PROTOCOL, ""), Code.ENDPOINT),
+    "of another protocol": (WHOLE.replace("SAML:2.0:protocol", "SAML:1.1:protocol"), Code.ENDPOINT),
+    "without bindings": (WHOLE.replace(REDIRECT, ""), Code.ENDPOINT),
+    "without redirect": (WHOLE.replace("HTTP-Redirect", "HTTP-Artifact"), Code.ENDPOINT),
+    "in something else": (f"<x>{WHOLE}</x>", Code.ENTITY_ID),
+    "over": (WHOLE.replace(" entityID", ' validUntil="2001-01-01T00:00:00Z" entityID'), Code.STALE),
+    "over who knows when": (WHOLE.replace(" entityID", ' validUntil="x" entityID'), Code.STALE),
+}
+
+
+@pytest.mark.parametrize(("xml", "word"), UNUSABLE.values(), ids=UNUSABLE)
+def test_what_nobody_could_sign_in_by_is_refused(xml, word):
+    assert refusal(xml.encode()) == word
+
+
+def test_several_realms_in_one_document_are_read_by_their_name():
+    more = f'<md:EntitiesDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata">{WHOLE}</md:EntitiesDescriptor>'
+    assert judge(more.encode(), ISSUER) == more.encode()
+    assert refusal(more.replace(WHOLE, WHOLE * 2).encode()) == Code.ENTITY_ID
+    later = WHOLE.replace(" entityID", ' validUntil="2999-01-01T00:00:00Z" entityID')
+    assert judge(later.encode(), ISSUER) == later.encode()
+
+
+def test_a_description_the_library_cannot_load_leaves_the_one_before_in_use():
+    """What comes from the database is as the hub that wrote it judged it, maybe an older one."""
+    facing = Facing()
+    assert facing.answered().name_id
+    facing.descriptions.known = WHOLE.replace(PROTOCOL, "").encode()
+
+    assert facing.answered().name_id
+    assert facing.provider.ask_login(relay_key="r").url
+
+    alone = ServiceProvider(config=facing.config, descriptors=facing.descriptions)
+    with pytest.raises(IdentityUnavailableError):
+        alone.ask_login(relay_key="r")
+    facing.publish()
+    facing.descriptions.refresh()
+    assert alone.ask_login(relay_key="r").url
+
+
+@pytest.mark.parametrize("junk", ["AAAA", "", "é", "-----BEGIN CERTIFICATE-----"])
+def test_a_certificate_nobody_can_read_leaves_the_others(junk):
+    facing = Facing()
+    key = f'<md:KeyDescriptor use="signing"><ds:KeyInfo><ds:X509Data><ds:X509Certificate>{junk}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>'
+    known = facing.descriptions.known.decode()
+    at = known.index("<md:KeyDescriptor")
+    facing.descriptions.known = judge((known[:at] + key + known[at:]).encode(), ISSUER)
+
+    assert facing.answered().name_id
 
 
 def test_without_a_key_nothing_could_be_verified():
