@@ -34,6 +34,7 @@ class Rule(StrEnum):
     NEW_PERSON = "new_person"
     SIX_EQUAL = "six_equal"
     BOTH_PROVED = "both_proved"
+    LINKED_AGAIN = "linked_again"
     NEAR_MATCH = "near_match"
     SEVERAL_CANDIDATES = "several_candidates"
     SUBJECT_ELSEWHERE = "subject_elsewhere"
@@ -153,6 +154,12 @@ def session_level(proved: Level, login: Level) -> Level:
     return min(proved, login, Level.STRONG)
 
 
+def level_in_service(session: Level, account: Level) -> Level:
+    """Return what a session is worth in one service: a place proved there lifts a contact, and no more."""
+    is_lifted = session >= Level.CONTACT_PROVED and account >= Level.ACCOUNT_PROVED
+    return max(session, Level.ACCOUNT_PROVED) if is_lifted else session
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """What a citizen has already: their aliases, and the fields FranceConnect or an officer vouched for."""
@@ -186,11 +193,17 @@ def decide(
 
 
 def decide_link(
-    claim: Claim, owners: Sequence[Owner], *, citizen_id: UUID, standing: Standing
+    claim: Claim,
+    owners: Sequence[Owner],
+    *,
+    citizen_id: UUID,
+    standing: Standing,
+    taken_away: Collection[LoginKey] = (),
 ) -> Decision:
     """Return what happens when a citizen who is signed in proves a second login.
 
-    ``standing`` is what they have already.
+    ``standing`` is what they have already. A login that was taken away from them, or from somebody else,
+    comes back by this proof, under a rule of its own.
     """
     others = {owner.citizen_id for owner in owners} - {citizen_id}
     if others:
@@ -198,7 +211,8 @@ def decide_link(
     against = _against_subject(claim, owners, standing)
     if against is not None:
         return Decision(act=Act.REVIEW, rule=against, others=(citizen_id,))
-    return Decision(act=Act.LINK, rule=Rule.BOTH_PROVED, citizen_id=citizen_id)
+    rule = Rule.LINKED_AGAIN if claim.provider in taken_away else Rule.BOTH_PROVED
+    return Decision(act=Act.LINK, rule=rule, citizen_id=citizen_id)
 
 
 def decide_again(

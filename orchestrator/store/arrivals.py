@@ -126,7 +126,13 @@ class CitizenArrivals:
             return decide(claim, owners, alike, standing=standing, taken_away=taken_away)
         mine = standing[session.citizen_id]
         if arrival.asked.purpose is SamlPurpose.LINK:
-            return decide_link(claim, owners, citizen_id=session.citizen_id, standing=mine)
+            return decide_link(
+                claim,
+                owners,
+                citizen_id=session.citizen_id,
+                standing=mine,
+                taken_away=taken_away,
+            )
         return decide_again(
             claim, owners, citizen_id=session.citizen_id, standing=mine, taken_away=taken_away
         )
@@ -182,7 +188,17 @@ class CitizenArrivals:
             end_others(connection, citizen_id, kept=kept, reason="linked")
         if decision.act is Act.PROPOSE:
             self._case(connection, "proposed_match", decision, claim, (citizen_id, login.id))
-        self._tell(connection, claim, decision, (sealing, citizen_id, level, is_new_link))
+        before = next((row.level for row in known if row.id == login.id), Level.DECLARED)
+        record = {
+            "action": "linked" if is_new_link else "signed_in",
+            "rule": str(decision.rule),
+            "alias": claim.alias,
+            "level_before": int(before),
+            "level": int(level),
+            "evidence": [one.hex() for one in self._hashes(claim)],
+            "conversation": arrival.asked.id,
+        }
+        self._tell(connection, (sealing, citizen_id), record)
         return _OUTCOMES[arrival.asked.purpose]
 
     def _citizen(self, connection: Connection, decision: Decision) -> UUID:
@@ -275,24 +291,13 @@ class CitizenArrivals:
         open_case(connection, self.vault, case)
 
     def _tell(
-        self,
-        connection: Connection,
-        claim: Claim,
-        decision: Decision,
-        done: tuple[Sealing, UUID, Level, bool],
+        self, connection: Connection, whose: tuple[Sealing, UUID], record: dict[str, Any]
     ) -> None:
-        sealing, citizen_id, level, is_new_link = done
-        subject_ref = pseudonym_of(connection, citizen_id)
-        record: dict[str, Any] = {
-            "action": "linked" if is_new_link else "signed_in",
-            "rule": str(decision.rule),
-            "alias": claim.alias,
-            "level": int(level),
-        }
+        sealing, citizen_id = whose
         entry = journal.JournalEntry(
             type=f"identity.{record['action']}",
             actor_ref="citizen",
-            subject_ref=subject_ref,
+            subject_ref=pseudonym_of(connection, citizen_id),
             record=record,
         )
         journal.write(connection, sealing.data_key, entry)

@@ -53,7 +53,7 @@ _RAISE: Final = """
 UPDATE account a
    SET level = greatest(a.level, %(level)s), method = CASE WHEN a.level < %(level)s THEN 'desk' ELSE a.method END
   FROM preregistration p
- WHERE p.our_ref = %(our_ref)s AND a.citizen_id = p.citizen_id AND a.service_id = p.service_id
+ WHERE p.our_ref = %(our_ref)s AND a.preregistration_id = p.id AND a.citizen_id = p.citizen_id
    AND a.closed_at IS NULL RETURNING a.id, a.citizen_id"""
 _FORGET: Final = (
     "DELETE FROM identity_case WHERE closed_at < parvis_now() - interval '12 months'",

@@ -265,6 +265,28 @@ def test_a_known_account_with_an_equal_or_a_first_civil_status_is_joined_by_a_ru
     assert desk.count("login", "alias = 'france-connect-plus' AND method = 'same_person'") == 1
 
 
+def test_the_journal_keeps_the_rule_the_levels_and_keyed_digests_of_what_was_shown(desk, vault):
+    desk.session(local(1, email_verified="true"))
+    desk.session(franceconnect(1, fc_sub="plus", **PLUS))
+
+    row = desk.database.one(
+        "SELECT b.id, b.record, k.id AS key_id, k.wrapped FROM journal_entry e"
+        "  JOIN journal_body b ON b.id = e.id JOIN data_key k ON k.id = b.data_key_id"
+        " WHERE e.type = 'identity.linked'"
+    )
+    record = vault.open_key(row["key_id"], row["wrapped"]).open_json(row["id"], row["record"])
+    shown = {bytes(one["subject_hash"]).hex() for one in desk.database.all("SELECT * FROM login")}
+    assert set(record.pop("evidence")) <= shown
+    assert desk.count("saml_request", f"id = '{record.pop('conversation')}'") == 1
+    assert record == {
+        "action": "linked",
+        "rule": "known_account",
+        "alias": "france-connect-plus",
+        "level_before": 0,
+        "level": 3,
+    }
+
+
 def test_a_value_nobody_vouches_for_any_more_stands_in_nobodys_way(desk):
     desk.session(franceconnect(1))
     desk.database.run("UPDATE civil_status SET level = 0")

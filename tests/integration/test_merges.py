@@ -76,9 +76,10 @@ class Town:
             (f"s-{number}", citizen, run, f"library_{number}", f"PV-{number}"),
         )
         self.database.run(
-            "INSERT INTO account(id, citizen_id, service_id, level, method)"
-            " VALUES (gen_random_uuid(), %s, %s, 1, 'access_code')",
-            (citizen, f"library_{number}"),
+            "INSERT INTO account(id, citizen_id, service_id, preregistration_id, level, method)"
+            " SELECT gen_random_uuid(), citizen_id, service_id, id, 1, 'access_code'"
+            " FROM preregistration WHERE our_ref = %s",
+            (f"PV-{number}",),
         )
         self.database.run(
             "INSERT INTO notification(id, run_id, citizen_id, template, language, channel, purpose,"
@@ -513,6 +514,11 @@ def test_a_weaker_proof_takes_nothing_back(merges, town):
 
 def test_what_nobody_holds_is_not_confirmed(merges, town):
     town.database.run("UPDATE account SET closed_at = parvis_now() WHERE service_id = 'library_0'")
+    town.database.run(  # a card of another record, in the same library
+        "INSERT INTO account(id, citizen_id, service_id, level, method)"
+        " VALUES (gen_random_uuid(), %s, 'library_0', 2, 'card')",
+        (town.first,),
+    )
     for our_ref in ("PV-0", "PV-unknown", ""):
         with pytest.raises(NobodysReferenceError):
             merges.confirm(our_ref, Proof.DOCUMENT, actor="cli:essai")

@@ -281,6 +281,14 @@ def test_both_proved_in_one_session_are_joined():
     assert said == Decision(act=Act.LINK, rule=Rule.BOTH_PROVED, citizen_id=ANNE)
 
 
+def test_a_login_that_was_taken_away_once_is_joined_by_a_rule_of_its_own():
+    said = decide_link(
+        claim(), [], citizen_id=ANNE, standing=standing("realm"), taken_away={key(FC)}
+    )
+
+    assert said == Decision(act=Act.LINK, rule=Rule.LINKED_AGAIN, citizen_id=ANNE)
+
+
 def test_a_login_of_somebody_else_is_never_taken_over():
     owners = [Owner(key=key(FC), citizen_id=BRUNO)]
 
