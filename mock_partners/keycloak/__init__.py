@@ -5,7 +5,8 @@ send, and the same with one thing wrong. As a mock behind a port it serves the r
 ``{"base": "http://127.0.0.1:8180" or absent, "realms": {"parvis": {"entity_id", "acs", "sls"}, …}}``; a
 realm whose name ends in ``staff`` has staff; ``"keys": "FOLDER"`` keeps the keys over restarts. Where applications have tokens, a realm also holds
 ``"applications": {"portal": {"secret", "roles"}, "portal-login": {"redirect_uris"}}`` (a citizen's token by
-code and PKCE; its ``sub`` is the attribute ``kc_user``).
+code and PKCE; its ``sub`` is the attribute ``kc_user``). One with the role ``manage-users`` may read and change the
+accounts of who signed in (``admin``: links, sessions, the account itself).
 
 What goes wrong is the common fault switch, on any operation (``descriptor``, ``saml``, ``login``, ``auth``,
 ``token``, ``certs`` …); ``drift`` on ``/access_token/…`` of ``token`` alters a claim before it is signed.

@@ -5,7 +5,7 @@ import re
 import secrets
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Final
 
@@ -24,15 +24,24 @@ class Person:
     level: str = "eidas1"
     civil_status: Mapping[str, str] = field(default_factory=dict)
     has_proved_email: bool = True
+    life: int = 0
+
+    def again(self, life: int) -> "Person":
+        """The same person with an account made anew so many times."""
+        return replace(self, life=life)
+
+    @property
+    def _name(self) -> str:
+        return f"{self.key}/{self.life}" if self.life else self.key
 
     @property
     def account(self) -> str:
         """The realm's own id of the person."""
-        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"realm/{self.key}"))
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"realm/{self._name}"))
 
     def name_id(self, client: str) -> str:
         """What one client of the realm knows the person by."""
-        return f"G-{uuid.uuid5(uuid.NAMESPACE_URL, f'{client}/{self.key}')}"
+        return f"G-{uuid.uuid5(uuid.NAMESPACE_URL, f'{client}/{self._name}')}"
 
     def attributes(self) -> dict[str, str]:
         """What the realm says of the person."""

@@ -28,6 +28,7 @@ from lxml import etree
 from mock_partners.clock import MockClock
 from mock_partners.desk import View
 from mock_partners.keycloak import pages
+from mock_partners.keycloak.admin import Accounts
 from mock_partners.keycloak.answers import NS, Answering, answer
 from mock_partners.keycloak.descriptor import descriptor
 from mock_partners.keycloak.keys import KeyRing
@@ -121,6 +122,7 @@ class Realms:
     def reset(self) -> None:
         """Forget visits and sessions; the keys stay."""
         self._state = _State()
+        self._accounts = Accounts(end=self._end_sessions)
         self.changes: dict[str, str] = {}
 
     def lose_sessions(self) -> None:
@@ -253,7 +255,7 @@ class Realms:
             acs=client.acs,
             request_id=visit.request_id,
             key=ring.active,
-            name_id=_person(session).name_id(client.entity_id),
+            name_id=self._person(session).name_id(client.entity_id),
             session_index=session.index,
             attributes=self._said(session),
             now=self._clock.now(),
@@ -267,7 +269,7 @@ class Realms:
         name_id = message.findtext("a:NameID", namespaces=NS)
         client = self._clients[realm]
         for cookie, session in list(self._state.sessions.items()):
-            is_named = _person(session).name_id(client.entity_id) == name_id
+            is_named = self._person(session).name_id(client.entity_id) == name_id
             if session.realm == realm and is_named and index in {None, session.index}:
                 del self._state.sessions[cookie]
         about = self._ending(request, realm, request_id=message.get("ID"))
@@ -293,7 +295,7 @@ class Realms:
         about = self._ending(
             request,
             realm,
-            name_id=_person(session).name_id(client.entity_id),
+            name_id=self._person(session).name_id(client.entity_id),
             session_index=session.index,
         )
         sent = query("SAMLRequest", logout_request(about), self._rings[realm].active)
@@ -366,8 +368,18 @@ class Realms:
         return self._certificates[realm]
 
     def _said(self, session: Session) -> dict[str, str]:
-        said = _person(session).attributes()
+        person = self._person(session)
+        self._accounts.signed_in(person)
+        said = person.attributes()
         return said | {"username": session.person} if session.realm.endswith("staff") else said
+
+    def _person(self, session: Session) -> Person:
+        return self._accounts.living(_person(session))
+
+    def _end_sessions(self, person: str) -> None:
+        for cookie, session in list(self._state.sessions.items()):
+            if session.person == person:
+                del self._state.sessions[cookie]
 
     def _counted(self) -> dict[str, int]:
         sessions = self._state.sessions.values()

@@ -23,6 +23,7 @@ from mock_partners.clock import MockClock
 from mock_partners.desk import Desk, View
 from mock_partners.faults import RECEIVING
 from mock_partners.keycloak import pages
+from mock_partners.keycloak.admin import MANAGES, route_of
 from mock_partners.keycloak.answers import AFTER, BEFORE, NS
 from mock_partners.keycloak.provider import Client, Realms, RefusedError, Session, Visit
 from mock_partners.keycloak.tokens import Application, Code, Tokens
@@ -65,7 +66,7 @@ class Keycloak(Realms):
     ) -> None:
         self._applications = applications
         super().__init__(base, clients, clock, keys=keys)
-        self.operations |= {*_METHODS}
+        self.operations |= {*_METHODS, "admin"}
 
     def reset(self) -> None:
         """Forget visits, sessions and codes; the keys stay."""
@@ -77,6 +78,8 @@ class Keycloak(Realms):
 
     def operation(self, request: Request) -> str:
         """The name of what is asked."""
+        if (asked := route_of(request)) is not None and asked["realm"] in self._clients:
+            return "admin"
         found = _ROUTE.fullmatch(request.path)
         if found is None or found["realm"] not in self._clients:
             return super().operation(request)
@@ -87,6 +90,8 @@ class Keycloak(Realms):
         """Answer one request."""
         found = _ROUTE.fullmatch(request.path)
         operation = self.operation(request)
+        if operation == "admin":
+            return self._administer(request)
         if found is None or operation not in _METHODS:
             return super().answer(request)
         realm = found["realm"]
@@ -127,6 +132,18 @@ class Keycloak(Realms):
             msg = f"no alteration is named {change!r}"
             raise ValueError(msg)
         self.changes[realm] = change
+
+    def _administer(self, request: Request) -> Answer:
+        asked = route_of(request)
+        assert asked is not None  # noqa: S101  looked at by ``operation``
+        roles = self._tokens[asked["realm"]].roles_of(
+            request.headers.get("authorization", ""), now=self._clock.now()
+        )
+        if roles is None:
+            return json_answer(401, {"error": "HTTP 401 Unauthorized"})
+        if MANAGES not in roles:
+            return json_answer(403, {"error": "HTTP 403 Forbidden"})
+        return self._accounts.answer(request.method, asked)
 
     # --- tokens -----------------------------------------------------------------------------------
 

@@ -14,7 +14,8 @@ from typing import Any, Final
 from urllib.parse import unquote_plus
 
 from joserfc import jwt
-from joserfc.jwk import ECKey, RSAKey
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, KeySet, RSAKey
 
 from mock_partners.keycloak.keys import KeyPair, KeyRing
 from mock_partners.wire import Answer, json_answer
@@ -95,6 +96,17 @@ class Tokens:
         if grant == "authorization_code":
             return self._citizens(client_id, form, issuer=issuer, now=now)
         return _refused("unsupported_grant_type", "Unsupported grant_type", 400)
+
+    def roles_of(self, authorization: str, *, now: datetime) -> Sequence[str] | None:
+        """The roles of the application that a token was given to; None when it is no good token."""
+        keys = KeySet([_key(pair) for pair in self.ring.pairs])
+        try:
+            claims = jwt.decode(authorization.removeprefix("Bearer "), keys).claims
+        except (JoseError, ValueError):
+            return None
+        client = self.applications.get(str(claims.get("azp")))
+        is_its_own = "client_id" in claims and int(claims.get("exp", 0)) > now.timestamp()
+        return client.roles if client is not None and is_its_own else None
 
     def _applications(
         self, name: str, client: Application, *, issuer: str, now: datetime

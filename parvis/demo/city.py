@@ -13,6 +13,7 @@ from typing import Any, Final
 import yaml
 
 from parvis.demo.folder import HOST, DemoFolder, public_key_of
+from parvis.realm_accounts import ACCOUNT_SECRET
 
 FILE: Final = Path(__file__).with_name("city.yaml")
 KOHA, GATEWAY, DROP, MAIL = "koha", "sms_ovh", "desk_drop", "mail"
@@ -104,8 +105,11 @@ def key_secret(partner: str, key: Mapping[str, Any]) -> str:
     return str(key["secret"]["secret"]) if "secret" in key else f"{partner}_{key['id']}"
 
 
-def secret_kinds(document: Document) -> dict[str, str]:
-    """Return every secret the city needs, with its kind: ``v1``, ``v1a`` or ``word``."""
+def secret_kinds(document: Document, *, is_real_keycloak: bool = False) -> dict[str, str]:
+    """Return every secret the city needs, with its kind: ``v1``, ``v1a`` or ``word``.
+
+    A real Keycloak makes the secret of our account itself.
+    """
     words = {
         str(value["secret"]): "word"
         for profile in document["profiles"].values()
@@ -117,7 +121,8 @@ def secret_kinds(document: Document) -> dict[str, str]:
         for partner in document["partners"]
         for key in partner["keys"]
     }
-    return words | keys
+    identity = {FRANCECONNECT_SECRET if is_real_keycloak else ACCOUNT_SECRET: "word"}
+    return words | keys | identity
 
 
 def filled(city: City, folder: DemoFolder, *, today: date) -> dict[str, Any]:
@@ -163,7 +168,7 @@ def mock_settings(
 
 def _identity(city: City, *, hub: str, keys: Path | None) -> dict[str, Any]:
     """Return the settings of the double of Keycloak: both realms, and the hub as their one service."""
-    realms = {
+    realms: dict[str, dict[str, Any]] = {
         name: {
             "entity_id": f"{hub}{below}/saml/metadata",
             "acs": f"{hub}{below}/saml/acs",
@@ -171,6 +176,8 @@ def _identity(city: City, *, hub: str, keys: Path | None) -> dict[str, Any]:
         }
         for name, below in REALMS.items()
     }
+    account = {"secret": city.secrets[ACCOUNT_SECRET], "roles": ["view-users", "manage-users"]}
+    realms["parvis"]["applications"] = {"parvis-runtime": account}
     settings: dict[str, Any] = {"base": city.address(IDENTITY), "realms": realms}
     if keys is not None:
         settings["keys"] = str(keys)

@@ -22,7 +22,6 @@ from orchestrator.services.purposes import PARTNER_ARRIVAL, notice_sha256
 from orchestrator.store.locks import TIMERS, WAKER
 from parvis.children import Crew, Program
 from parvis.demo.city import (
-    FRANCECONNECT_SECRET,
     PROVIDER_FILE,
     City,
     drop_folders,
@@ -73,8 +72,7 @@ class Ground:
     def city(self) -> City:
         """The city with its ports and secrets."""
         document, real = read_city(), self._keycloak
-        more = {FRANCECONNECT_SECRET: "word"} if real else {}
-        values = self.folder.keep_secrets(secret_kinds(document) | more)
+        values = self.folder.keep_secrets(secret_kinds(document, is_real_keycloak=real is not None))
         mocks = mock_names(document, is_real_keycloak=real is not None)
         names = [HUB, "postgres", *METRICS, *mocks, mail_profile(document)]
         wished = {HUB: self._options.port} if self._options.port else {}

@@ -11,13 +11,15 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from identity.keycloak import AdminApi, Provisioning
+from identity.keycloak import RUNTIME, AdminApi, Provisioning, client_secret
 from parvis import identity_setup
 from parvis.bootstrap import open_hub
 from parvis.demo.city import PROVIDER_FILE
 from parvis.demo.environment import environment_of
 from parvis.demo.folder import DemoFolder
 from parvis.demo.options import STAFF_ACCOUNT
+from parvis.demo.preparation import ACTOR
+from parvis.realm_accounts import ACCOUNT_SECRET
 from parvis.settings import Settings
 from schemas.errors import ParvisError
 
@@ -41,6 +43,9 @@ def main() -> int:
         report = Provisioning(wanted, apis).apply()
         if report.stopped is not None:
             raise report.stopped.error
+        citizens = settings.idp_realm
+        secret = client_secret(apis[citizens], citizens, RUNTIME, mark=settings.public_url)
+        hub.secrets.put(ACCOUNT_SECRET, secret, actor=ACTOR)
         password = _staff(apis[settings.idp_staff_realm], settings.idp_staff_realm)
     except ParvisError as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")

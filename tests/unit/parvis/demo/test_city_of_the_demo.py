@@ -126,6 +126,7 @@ def test_each_secret_of_the_file_gets_a_value_and_the_private_key_too(city):
         "koha_marseille",
         "koha_aix",
         "koha_draguignan",
+        "keycloak_runtime",
         "sms_application_key",
         "sms_application_secret",
         "sms_consumer_key",
