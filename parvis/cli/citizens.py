@@ -16,7 +16,7 @@ from parvis.cli.french import FrenchGroup
 _PROOF = click.Choice([proof.value for proof in Proof])
 _AT_THE_DESK = click.Choice([Proof.DOCUMENT.value, Proof.CARD.value])
 _CASE = click.argument("case_id", metavar="DOSSIER", type=click.UUID)
-_RULES: Final = {
+SENTENCES: Final = {
     "near_match": "états civils presque égaux",
     "several_candidates": "plusieurs personnes ont cet état civil",
     "subject_elsewhere": "connexion déjà reliée à quelqu'un d'autre",
@@ -46,7 +46,7 @@ def cases(session: Session, *, is_json: bool) -> None:
     if not found:
         say("Aucun dossier n'attend.")
     for one in found:
-        why = _RULES.get(one.rule, one.rule)
+        why = SENTENCES.get(one.rule, one.rule)
         say(f"{one.id} : {why}, {one.people} personne(s), depuis le {moments.at(one.opened_at)}")
 
 
