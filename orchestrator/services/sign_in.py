@@ -14,6 +14,7 @@ from uuid import UUID
 import structlog
 
 from orchestrator.services.ports.sign_in import (
+    FLOOD,
     Arrival,
     AtRealm,
     Outcome,
@@ -25,14 +26,15 @@ from orchestrator.services.ports.sign_in import (
     SignInRows,
 )
 from schemas import ids
-from schemas.errors import IdentityUnavailableError, SamlRefusedError
+from schemas.errors import IdentityUnavailableError, RateLimitedError, SamlRefusedError
 from schemas.keys import HubKeys, keyed_digest
-from schemas.logins import Asked, Departure, Face, Level, SamlMessage, SamlPurpose
+from schemas.logins import Asked, Departure, Face, Level, SamlMessage, SamlPurpose, SignedIn
 
 HOME: Final = "/"
 SESSION_LASTS: Final = timedelta(hours=12)
 LONGEST_PATH: Final = 512
 LONGEST_RELAY: Final = 80
+MOST_BAD_ANSWERS: Final = 5
 _FORCED: Final = frozenset({SamlPurpose.STEP_UP, SamlPurpose.LINK, SamlPurpose.UNLINK})
 _UNOPENED: Final = frozenset({Outcome.UNDER_REVIEW, Outcome.UNPROVED})
 _LONGEST_COOKIE: Final = 64
@@ -117,31 +119,30 @@ class SignIn:
         self.rows.depart(request)
         return departure
 
-    def arrive(self, message: SamlMessage, *, browser: str | None) -> Arrived:
-        """Take an answer of the realm in.
+    def arrive(self, message: SamlMessage, *, browser: str | None, network: str = "") -> Arrived:
+        """Take an answer of the realm in; ``network`` is what refusals are counted by.
 
         Raises:
             SamlRefusedError: it is not trusted, or not this browser's; journalled.
+            RateLimitedError: not trusted either, and too many came from there to write each down.
             IdentityUnavailableError: no realm is known.
         """
         try:
-            return self._arrive(message, browser)
+            return self._arrive(message, browser, network)
         except SamlRefusedError as error:
-            raise self._told(error) from error
+            raise self._told(error, network) from error
 
-    def _told(self, error: SamlRefusedError) -> SamlRefusedError:
-        """Write a refusal in the log and the journal; returns it with its case."""
+    def _told(self, error: SamlRefusedError, network: str) -> SamlRefusedError | RateLimitedError:
+        """Write a refusal in the log and the journal, within bounds; returns it with its case."""
         case = str(ids.uuid7())
+        if not self.rows.refused(error.code, case, network=network):
+            return RateLimitedError(int(FLOOD.total_seconds()))
         _log.warning("identity.refused", face=self.face, reason=error.code, case=case)
-        self.rows.refused(error.code, case)
         return SamlRefusedError(error.code, case=case)
 
-    def _arrive(self, message: SamlMessage, browser: str | None) -> Arrived:
-        provider = self._provider()
+    def _arrive(self, message: SamlMessage, browser: str | None, network: str) -> Arrived:
         asked = self._asked(message)
-        answer = provider.read_answer(
-            message, asked=Asked(request_id=asked.id, relay_key=asked.relay_key)
-        )
+        answer = self._read(message, asked)
         cookie = secrets.token_urlsafe(32)
         opening = SessionOpening(
             digest=self._digest(b"session", cookie),
@@ -158,13 +159,23 @@ class SignIn:
         )
         _log.info("identity.arrived", face=self.face, outcome=outcome.value)
         if outcome is Outcome.UNPROVED:
-            self._told(SamlRefusedError("unproved"))
+            self._told(SamlRefusedError("unproved"), network)
         return Arrived(
             cookie=None if outcome in _UNOPENED else cookie,
             return_path=safe_path(asked.return_path),
             outcome=outcome,
             at_realm=AtRealm(name_id=answer.name_id, session_index=answer.session_index),
         )
+
+    def _read(self, message: SamlMessage, asked: SamlRequest) -> SignedIn:
+        """Verify an answer; a conversation bears a few bad ones, then it is over."""
+        try:
+            return self._provider().read_answer(
+                message, asked=Asked(request_id=asked.id, relay_key=asked.relay_key)
+            )
+        except SamlRefusedError:
+            self.rows.failed(asked.id, at_most=MOST_BAD_ANSWERS)
+            raise
 
     def _asked(self, message: SamlMessage) -> SamlRequest:
         relay_key = message.relay_state or ""
@@ -227,24 +238,27 @@ class SignIn:
         self.rows.depart(request)
         return departure
 
-    def logout(self, message: SamlMessage) -> str:
+    def logout(self, message: SamlMessage, *, network: str = "") -> str:
         """End the sessions that the realm names; returns where the browser goes with our answer.
 
         Raises:
             SamlRefusedError: the request is not trusted, or came before; journalled.
+            RateLimitedError: so did too many from there.
         """
         provider = self._provider()
         try:
             asked = provider.read_logout(message)
         except SamlRefusedError as error:
-            raise self._told(error) from error
+            raise self._told(error, network) from error
         if not self.rows.seen(asked):
-            raise self._told(SamlRefusedError("replay"))
+            raise self._told(SamlRefusedError("replay"), network)
         ended = self.sessions.end_named(asked.name_id, asked.session_index)
         _log.info("identity.logged_out", face=self.face, ended=ended)
         return provider.answer_logout(asked)
 
-    def logout_answered(self, message: SamlMessage, *, browser: str | None) -> str:
+    def logout_answered(
+        self, message: SamlMessage, *, browser: str | None, network: str = ""
+    ) -> str:
         """Return where the browser goes on after a logout; an answer we do not trust proves nothing.
 
         Nothing depends on it: our session was ended before we asked.
@@ -252,7 +266,7 @@ class SignIn:
         try:
             answer = self._provider().read_logout_answer(message)
         except SamlRefusedError as error:
-            self._told(error)
+            self._told(error, network)
             return HOME
         except IdentityUnavailableError:
             return HOME

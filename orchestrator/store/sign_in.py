@@ -10,10 +10,12 @@ from typing import Final
 
 from psycopg.errors import UniqueViolation
 
-from orchestrator.services.ports.sign_in import Arrival, Outcome, SamlRequest
+from orchestrator.services.access_codes import bucket_of
+from orchestrator.services.ports.sign_in import FLOOD, Arrival, Outcome, SamlRequest
 from orchestrator.store import journal
 from orchestrator.store.arrivals import CitizenArrivals
 from orchestrator.store.connections import Connection, Database
+from orchestrator.store.library import AttemptCounters
 from orchestrator.store.person_keys import new_key
 from orchestrator.store.staff_arrivals import StaffArrivals
 from orchestrator.store.vault import Vault
@@ -38,9 +40,14 @@ _ANSWERED: Final = """
 UPDATE saml_request SET consumed_at = parvis_now()
  WHERE id = %s AND face = %s AND purpose = 'logout' AND browser_hash = %s AND consumed_at IS NULL
    AND expires_at > parvis_now() RETURNING return_path"""
+_FAILED: Final = """
+UPDATE saml_request SET bad_answers = bad_answers + 1,
+       consumed_at = CASE WHEN bad_answers + 1 >= %s THEN parvis_now() END
+ WHERE id = %s AND consumed_at IS NULL"""
 _SEEN: Final = """
 INSERT INTO saml_seen(issuer, message_id, expires_at) VALUES (%s, %s, %s::timestamptz + interval '2 minutes')
 ON CONFLICT DO NOTHING"""
+MOST_REFUSALS: Final = 60
 _FORGET: Final = (
     "DELETE FROM saml_request WHERE expires_at < parvis_now() - interval '1 day'",
     "DELETE FROM saml_seen WHERE expires_at < parvis_now()",
@@ -94,8 +101,14 @@ class SignInTable:
                 return StaffArrivals(vault=self.vault, keys=self.keys).take(connection, arrival)
             return CitizenArrivals(vault=self.vault, keys=self.keys).take(connection, arrival)
 
-    def refused(self, code: str, case: str) -> None:
-        """Write in the journal that an answer was refused; whose it was nobody knows."""
+    def refused(self, code: str, case: str, *, network: str) -> bool:
+        """Write in the journal that an answer was refused; whose it was nobody knows.
+
+        False, and nothing is written, once too many came from one network within the hour.
+        """
+        limit = bucket_of(self.keys, f"saml.{self.face}", network, MOST_REFUSALS, within=FLOOD)
+        if AttemptCounters(database=self.database).take((limit,)):
+            return False
         with self.database.transaction() as connection:
             entry = journal.JournalEntry(
                 type="identity.refused",
@@ -104,6 +117,11 @@ class SignInTable:
                 record={"action": "refused", "code": code, "face": str(self.face)},
             )
             journal.write(connection, new_key(connection, self.vault, None), entry)
+        return True
+
+    def failed(self, request_id: str, *, at_most: int) -> None:
+        """Count a bad answer to a conversation; it is over after so many."""
+        self.database.run(_FAILED, (at_most, request_id))
 
     def answered(self, request_id: str, *, browser: bytes) -> str | None:
         """Close a conversation about logout; returns where the browser goes on."""

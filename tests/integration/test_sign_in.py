@@ -8,7 +8,7 @@ from orchestrator.services.ports.sign_in import Outcome
 from orchestrator.services.sign_in import SignIn, safe_path
 from orchestrator.store.sessions import SessionTable, forget_sessions
 from orchestrator.store.sign_in import SignInTable, forget_conversations
-from schemas.errors import IdentityUnavailableError, SamlRefusedError
+from schemas.errors import IdentityUnavailableError, RateLimitedError, SamlRefusedError
 from schemas.logins import Binding, Face, Level, SamlMessage, SamlPurpose
 from tests.fakes.realm import Realm
 
@@ -272,6 +272,37 @@ def test_keys_that_lead_to_two_people_open_nothing(desk):
 )
 def test_a_session_is_worth_what_its_sign_in_proved(desk, said, level):
     assert desk.session(said).level is level
+
+
+def test_refusals_of_one_network_are_written_down_within_bounds_and_keep_nobody_out(desk):
+    forged = SamlMessage(binding=Binding.POST, text="forged", relay_state="unknown")
+    for _ in range(60):
+        with pytest.raises(SamlRefusedError):
+            desk.use.arrive(forged, browser="b", network="192.0.2.0/24")
+
+    with pytest.raises(RateLimitedError) as flood:
+        desk.use.arrive(forged, browser="b", network="192.0.2.0/24")
+    with pytest.raises(RateLimitedError):
+        desk.use.arrive(forged, browser="b", network="192.0.2.0/24")
+
+    assert flood.value.retry_after == 3600
+    assert desk.count("journal_entry", "type = 'identity.refused'") == 60
+    with pytest.raises(SamlRefusedError):
+        desk.use.arrive(forged, browser="b", network="198.51.100.0/24")
+    message = desk.realm.message(desk.depart(), **local(1))
+    assert desk.use.arrive(message, browser="b", network="192.0.2.0/24").cookie
+
+
+def test_a_conversation_bears_a_few_bad_answers_then_it_is_over(desk):
+    departure = desk.depart()
+    good = desk.realm.message(departure, **local(1))
+    bad = SamlMessage(binding=Binding.POST, text="forged", relay_state=good.relay_state)
+
+    assert [refusal(desk, bad) for _ in range(5)] == ["signature"] * 5
+    assert refusal(desk, bad) == "unknown_request"
+    assert refusal(desk, good) == "unknown_request"
+    other = desk.realm.message(desk.depart(), **local(1))
+    assert desk.use.arrive(other, browser="b").cookie
 
 
 UNPROVED = [

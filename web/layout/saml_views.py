@@ -26,6 +26,7 @@ from orchestrator.services.ports.sign_in import Outcome, Session
 from orchestrator.services.sign_in import Arrived, SignIn
 from schemas.errors import MalformedError, SamlRefusedError
 from schemas.logins import Binding, Departure, Face, Level, SamlMessage, SamlPurpose
+from web.layout.network import client_network
 
 TRIP_SECONDS: Final = 600
 MOST_FORM_BYTES: Final = 512 * 1024
@@ -151,7 +152,9 @@ def add_saml(
     def saml_acs() -> ResponseReturnValue:
         try:
             arrived = sign_in.arrive(
-                _posted("SAMLResponse"), browser=request.cookies.get(doorway.trip_cookie)
+                _posted("SAMLResponse"),
+                browser=request.cookies.get(doorway.trip_cookie),
+                network=client_network(),
             )
         except SamlRefusedError as error:
             return refused(error)
@@ -163,12 +166,12 @@ def add_saml(
     def saml_sls() -> ResponseReturnValue:
         if _given("SAMLRequest"):
             try:
-                return _redirect(sign_in.logout(_message("SAMLRequest")))
+                return _redirect(sign_in.logout(_message("SAMLRequest"), network=client_network()))
             except SamlRefusedError as error:
                 return refused(error)
         browser = request.cookies.get(doorway.trip_cookie)
         answer = _message("SAMLResponse")
-        return _redirect(sign_in.logout_answered(answer, browser=browser))
+        return _redirect(sign_in.logout_answered(answer, browser=browser, network=client_network()))
 
 
 def refused(error: SamlRefusedError) -> Response:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 from schemas.logins import (
@@ -17,6 +17,9 @@ from schemas.logins import (
     SamlPurpose,
     SignedIn,
 )
+
+FLOOD: Final = timedelta(hours=1)
+"""The span over which refused messages of one network are counted."""
 
 
 class ServiceProvider(Protocol):
@@ -174,8 +177,11 @@ class SignInRows(Protocol):
             SamlRefusedError: replayed, another browser's, another person's or too weak a sign-in.
         """
 
-    def refused(self, code: str, case: str) -> None:
-        """Write in the journal that an answer was refused."""
+    def refused(self, code: str, case: str, *, network: str) -> bool:
+        """Write in the journal that an answer was refused; False when too many came from there."""
+
+    def failed(self, request_id: str, *, at_most: int) -> None:
+        """Count a bad answer to a conversation; it is over after so many."""
 
     def answered(self, request_id: str, *, browser: bytes) -> str | None:
         """Close a conversation about logout; returns where the browser goes on."""

@@ -81,6 +81,7 @@ CREATE TABLE saml_request(
   session_id uuid,
   created_at timestamptz NOT NULL DEFAULT parvis_now(),
   expires_at timestamptz NOT NULL,
+  bad_answers smallint NOT NULL DEFAULT 0,
   consumed_at timestamptz);
 CREATE INDEX saml_request_expires ON saml_request(expires_at);
 
