@@ -37,8 +37,8 @@ class RealmAccounts:
 
         ``accounts`` are the person's, the one of the sign-in first: its sessions end in any case. The
         hub knows a login of FranceConnect by the provider's ``subject``, any other by the account. An
-        account nobody can sign in to any more goes too: its user name would stand in the person's way on
-        the day they come back.
+        account that nothing but the link lets anybody into goes as a whole: its user name would stand in
+        the person's way on the day they come back.
 
         Raises:
             ParvisError: typed by what happens next, as every call of ``AdminApi``.
@@ -48,20 +48,16 @@ class RealmAccounts:
             links = self._links(user)
             if links is None:
                 continue
-            others = [
-                link
-                for link in links
-                if link.get("identityProvider") != alias
-                or subject not in {link.get("userId"), account}
-            ]
-            is_there = len(others) < len(links)
+            others = [link for link in links if not _is_it(link, alias, {subject, account})]
+            is_there, is_own = len(others) < len(links), number == 0
+            if (is_there or is_own) and alias != LOCAL and not others and self._is_nobodys(user):
+                self._api.remove(user)
+                continue
             if is_there:
                 # before and after: a stop in between leaves no session that stood on the link
                 self._api.act(f"{user}/logout")
                 self._api.remove(f"{user}/federated-identity/{quote(alias, safe='')}")
-            if alias != LOCAL and not others and self._is_nobodys(user):
-                self._api.remove(user)
-            elif is_there or number == 0:
+            if is_there or is_own:
                 self._api.act(f"{user}/logout")
 
     def find(self, account: str) -> Account | None:
@@ -83,10 +79,14 @@ class RealmAccounts:
         return found
 
     def _is_nobodys(self, user: str) -> bool:
-        """Tell whether an account without links has no password, key or directory behind it either."""
+        """Tell whether an account has no password, key or directory behind it."""
         account = self._api.get(user)
         return (
             isinstance(account, dict)
             and not account.get("federationLink")
             and self._api.get(f"{user}/credentials") == []
         )
+
+
+def _is_it(link: dict[str, Any], alias: str, subjects: set[str]) -> bool:
+    return link.get("identityProvider") == alias and link.get("userId") in subjects

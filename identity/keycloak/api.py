@@ -30,7 +30,7 @@ ADMIN_SCOPE: Final = "kc-admin-api"
 _AGAIN: Final = "relancez la même commande, elle reprend où elle s'est arrêtée"
 _LONGEST_REASON: Final = 200
 _REALMS: Final = "admin/realms"
-_PERSON: Final = re.compile(r"/users/[^/]+")
+_PERSON: Final = re.compile(r"/users/(?!profile\b)[^/]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +180,9 @@ def _refusal(answer: requests.Response, method: str, path: str) -> str:
                 f"403 ({place}) : il manque un rôle de realm-management à ce compte. Relancez avec "
                 "l'administrateur de démarrage, qui les lui rend."
             )
-    return f"{answer.status_code} ({place}) : {_reason(answer)}"
+    # what it says of a person may name them
+    reason = "refusé" if _PERSON.search(path) else _reason(answer)
+    return f"{answer.status_code} ({place}) : {reason}"
 
 
 def _reason(answer: requests.Response) -> str:

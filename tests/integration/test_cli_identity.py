@@ -92,7 +92,9 @@ def test_a_secret_of_a_client_is_kept_without_being_shown(
     citizens = realms.ours.citizens
     monkeypatch.setenv("PARVIS_IDP_REALM", citizens)
 
-    code, out, _ = parvis("identity", "client-secret", "parvis-runtime", "--store", "keycloak_runtime")
+    code, out, _ = parvis(
+        "identity", "client-secret", "parvis-runtime", "--store", "keycloak_runtime"
+    )
     assert (code, out) == (0, "Secret keycloak_runtime enregistré.\n")
 
     _, before, _ = parvis("identity", "client-secret", "portal")
