@@ -12,6 +12,7 @@ from orchestrator.services.ports.citizen_space import Unlinking
 from orchestrator.services.ports.merges import Merging, Proof
 from orchestrator.services.ports.sign_in import Outcome
 from orchestrator.store.citizen_space import CitizenSpaceTable
+from orchestrator.store.connections import Database
 from orchestrator.store.merges import MergeTable
 from schemas.errors import SamlRefusedError
 from schemas.logins import Level, SamlPurpose
@@ -37,9 +38,17 @@ def in_turn(database, held, *acts):
                 started.append(pool.submit(act))
                 count = len(started)
                 until(lambda n=count: database.one(WAITING)["n"] >= n, "it waits")
-        outcomes = [each.exception(20) or each.result() for each in started]
+        outcomes = [each.exception(60) or each.result() for each in started]
     blocker.close()
     return outcomes
+
+
+@pytest.fixture
+def database(database_url):
+    """A store that waits for a lock as long as a busy machine needs to let the others queue."""
+    opened = Database(database_url, statement_timeout_ms=60_000)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
@@ -185,7 +194,7 @@ def test_what_may_be_there_once_and_was_written_a_moment_ago_is_decided_by_anew(
         arrived = pool.submit(arriving(desk, franceconnect(1)))
         until(lambda: desk.database.one(WAITING)["n"] >= 1, "it waits")
         blocker.execute("SELECT 1")
-    assert arrived.result(20).outcome is Outcome.UNDER_REVIEW
+    assert arrived.result(60).outcome is Outcome.UNDER_REVIEW
     blocker.close()
     assert desk.count("login", f"citizen_id = '{citizen}' AND alias = 'france-connect'") == 1
 
