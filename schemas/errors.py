@@ -326,13 +326,13 @@ class LoginFirstError(AccessRefusedError):
 
 
 class ProofNeededError(AccessRefusedError):
-    """The person signed in by an account that proved nothing yet: nothing is shown, nothing done."""
+    """The sign-in proved nothing of the person, or less than the service wants: nothing is done."""
 
     slug = "proof-needed"
-    title = "Ce compte n'a pas encore prouvé que son adresse est celle de la personne."
+    title = "La connexion de la personne ne prouve pas assez qui elle est."
 
-    def __init__(self) -> None:
-        super().__init__("unproved")
+    def __init__(self, reason: str = "unproved") -> None:
+        super().__init__(reason)
 
 
 class RecentSignInNeededError(AccessRefusedError):

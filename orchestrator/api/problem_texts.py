@@ -170,13 +170,13 @@ PROBLEMS: Final = {
     "proof-needed": _problem(
         "403",
         (
-            "Le compte de la personne ne prouve rien encore",
-            "Son adresse n'est pas vérifiée, ou le niveau de la connexion manque : rien n'est montré.",
+            "La connexion de la personne ne prouve pas assez qui elle est",
+            "L'adresse du compte n'est pas vérifiée, ou le service demande un niveau plus haut (min_level).",
             "Faites vérifier l'adresse du compte, ou reconnecter la personne par FranceConnect.",
         ),
         (
-            "The person's account proves nothing yet",
-            "Its address is not verified, or the level of the sign-in is missing: nothing is shown.",
+            "The person's sign-in does not prove enough who they are",
+            "The address of the account is not verified, or the service wants a higher level (min_level).",
             "Have the address of the account verified, or have the person sign in by FranceConnect.",
         ),
     ),

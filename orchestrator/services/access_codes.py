@@ -14,6 +14,7 @@ from uuid import UUID
 from orchestrator.services.ports.library import AccessCodeRows, Attempts, IssuedCode, Limit
 from schemas import ids
 from schemas.keys import HubKeys, keyed_digest
+from schemas.logins import Level
 
 LENGTH: Final = 10
 LOCKED_FOR: Final = timedelta(hours=1)
@@ -41,7 +42,8 @@ class Redemption(Enum):
 
     ``NOT_YET``, ``ALREADY_THERE`` and ``UNDER_REVIEW`` are for whoever is signed in and holds a good
     code, which stays good: a worker has the run in hand, the citizen has a place in that service
-    already, or somebody else holds the record and an agent looks.
+    already, or somebody else holds the record and an agent looks. ``NOT_PROVED_ENOUGH``: the service
+    wants a better proof of who they are, and the code stays good too.
     """
 
     REDEEMED = "redeemed"
@@ -51,6 +53,7 @@ class Redemption(Enum):
     NOT_YET = "not_yet"
     ALREADY_THERE = "already_there"
     UNDER_REVIEW = "under_review"
+    NOT_PROVED_ENOUGH = "not_proved_enough"
 
 
 UseUp = Callable[[bytes], Redemption]
@@ -96,6 +99,9 @@ class AccessCodes:
         return outcome
 
     def _use_up(self, digest: bytes) -> Redemption:
+        """Use a code up for nobody: holding it proves a contact, and no more."""
+        if self.rows.level_wanted(digest) > Level.CONTACT_PROVED:
+            return Redemption.NOT_PROVED_ENOUGH
         return Redemption.REDEEMED if self.rows.redeem(digest) else Redemption.REFUSED
 
     def issued_for(self, source: str, subject: str) -> tuple[str, IssuedCode] | None:

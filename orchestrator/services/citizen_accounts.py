@@ -10,6 +10,7 @@ from uuid import UUID
 from orchestrator.services.access_codes import AccessCodes, Redemption
 from orchestrator.services.ports.citizen_space import (
     CitizenSpaceRows,
+    CodeHolder,
     ConsentLine,
     LoginChange,
     PreregistrationLine,
@@ -59,10 +60,15 @@ class CitizenAccounts:
             has_just_changed=bool(changes) and self.now() - changes[0].at <= NEWS,
         )
 
-    def redeem(self, citizen_id: UUID, code: str, *, who: str, network: str) -> Redemption:
-        """Use an access code up for a citizen; ``who`` is what wrong tries are counted by."""
-        use_up = partial(self._use_up, citizen_id)
-        outcome = self.access_codes.redeem(code, session=who, network=network, use_up=use_up)
+    def redeem(self, session: Session, code: str, *, network: str) -> Redemption:
+        """Use an access code up for whoever is signed in."""
+        holder = CodeHolder(citizen_id=_citizen(session), level=session.level, who=str(session.id))
+        return self.redeem_for(holder, code, network=network)
+
+    def redeem_for(self, holder: CodeHolder, code: str, *, network: str) -> Redemption:
+        """Use an access code up for a citizen."""
+        use_up = partial(self.codes.redeem, citizen_id=holder.citizen_id, level=holder.level)
+        outcome = self.access_codes.redeem(code, session=holder.who, network=network, use_up=use_up)
         if outcome is Redemption.REDEEMED:
             self.poke()
         return outcome
@@ -90,9 +96,6 @@ class CitizenAccounts:
         """Close the citizen's place in a service; NotFoundError when it is not theirs."""
         self.rows.close_account(_citizen(session), account_id)
 
-    def _use_up(self, citizen_id: UUID, digest: bytes) -> Redemption:
-        return self.codes.redeem(digest, citizen_id)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenSpace:
@@ -107,7 +110,8 @@ class TokenSpace:
     def redeem(self, citizen: TokenCitizen, code: str, *, network: str) -> Redemption:
         """Use an access code up for the citizen."""
         who = f"login {citizen.login_id}"
-        return self.accounts.redeem(citizen.citizen_id, code, who=who, network=network)
+        holder = CodeHolder(citizen_id=citizen.citizen_id, level=citizen.level, who=who)
+        return self.accounts.redeem_for(holder, code, network=network)
 
     def close_account(self, citizen: TokenCitizen, account_id: UUID) -> None:
         """Close an account of the citizen."""

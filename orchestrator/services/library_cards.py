@@ -88,7 +88,12 @@ class LibraryCards:
             return outcome
         reference = receipt.external_ref
         return self.rows.link(
-            ProvedRecord(citizen_id=holder.citizen_id, service_id=library.id, reference=reference)
+            ProvedRecord(
+                citizen_id=holder.citizen_id,
+                service_id=library.id,
+                reference=reference,
+                level=holder.level,
+            )
         )
 
     def _asked(self, library: ServiceRef, card: TypedCard) -> Receipt | None:

@@ -88,6 +88,7 @@ class CitizenPortal:
         Raises:
             InvalidPayloadError: no code can look so, or this one opens nothing.
             RateLimitedError: too many wrong ones.
+            ProofNeededError: a good code, which stays good: the service wants a better proof.
             ConflictError: a good code, which stays good: not now, or not for this citizen.
         """
         network = f"login {citizen.login_id}"
@@ -102,6 +103,8 @@ class CitizenPortal:
                 raise CodeNotYetError(_NOT_YET)
             case Redemption.ALREADY_THERE:
                 raise ConflictError(_ALREADY_THERE)
+            case Redemption.NOT_PROVED_ENOUGH:
+                raise ProofNeededError("level")
             case Redemption.UNDER_REVIEW:
                 raise ConflictError(_UNDER_REVIEW)
 

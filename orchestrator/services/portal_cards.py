@@ -39,7 +39,7 @@ class PortalCards:
         citizens from one place, and one who guesses must not lock out the others.
 
         Raises:
-            ProofNeededError: nothing is proved yet of the person.
+            ProofNeededError: the library wants a better proof of the person.
             InvalidPayloadError: no library that checks cards, a card and a PIN that do not go together,
                 or a PIN that expired.
             RateLimitedError: too many wrong ones.
@@ -54,7 +54,7 @@ class PortalCards:
             case CardOutcome.LINKED:
                 return
             case CardOutcome.NOT_PROVED_ENOUGH:
-                raise ProofNeededError
+                raise ProofNeededError("level")
             case CardOutcome.WRONG:
                 raise InvalidPayloadError(((_CARD, _WRONG),))
             case CardOutcome.EXPIRED:

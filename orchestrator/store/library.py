@@ -26,6 +26,7 @@ from orchestrator.store.runs import signal_on
 from orchestrator.store.vault import Vault
 from schemas import ids
 from schemas.errors import NotFoundError
+from schemas.logins import Level
 
 REDEEMED: Final = "access_code.redeemed"
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
@@ -55,6 +56,10 @@ SELECT id FROM run WHERE id = (SELECT run_id FROM access_code WHERE digest = %s)
 _REDEEM: Final = """
 UPDATE access_code SET redeemed_at = parvis_now()
  WHERE digest = %s AND redeemed_at IS NULL AND expires_at > parvis_now() RETURNING id, run_id"""
+_LEVEL_WANTED: Final = """
+SELECT s.min_level FROM access_code a JOIN preregistration p ON p.id = a.preregistration_id
+  JOIN service s ON s.id = p.service_id
+ WHERE a.digest = %s AND a.redeemed_at IS NULL AND a.expires_at > parvis_now()"""
 _ISSUED: Final = """
 SELECT c.id AS code_id, c.expires_at, r.expires_at AS ends_at, p.id, p.name, p.address,
        p.postal_code, coalesce(m.name, p.commune) AS commune
@@ -143,6 +148,11 @@ class AccessCodeTable:
         if row is not None:
             self.poke()
         return row is not None
+
+    def level_wanted(self, digest: bytes) -> Level:
+        """Return how sure the service behind a live code must be of a person; DECLARED without one."""
+        row = self.database.one(_LEVEL_WANTED, (digest,))
+        return Level(row["min_level"]) if row else Level.DECLARED
 
     def issued_for(self, source: str, subject: str) -> IssuedCode | None:
         """Return the newest live code of a pre-registration with its library, or None."""

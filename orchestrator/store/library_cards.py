@@ -6,6 +6,7 @@ from uuid import UUID
 
 from psycopg.errors import UniqueViolation
 
+from identity.linking import level_in_service
 from orchestrator.services.ports.library_cards import CardOutcome, ProvedRecord
 from orchestrator.store import journal
 from orchestrator.store.connections import Connection, Database
@@ -24,6 +25,7 @@ _HOLDERS: Final = """
 SELECT DISTINCT a.citizen_id FROM account a LEFT JOIN preregistration p ON p.id = a.preregistration_id
  WHERE a.service_id = %(service)s AND a.closed_at IS NULL AND a.citizen_id <> %(citizen)s
    AND (a.reference_hash = %(hash)s OR p.external_ref = %(record)s) ORDER BY a.citizen_id"""
+_LEVEL_WANTED: Final = "SELECT min_level FROM service WHERE id = %s"
 _OWN: Final = """
 SELECT a.id, a.reference_hash, p.external_ref
   FROM account a LEFT JOIN preregistration p ON p.id = a.preregistration_id
@@ -83,6 +85,8 @@ class CardTable:
             "level": PROVED,
         }
         with self.database.transaction() as connection:
+            if self._is_too_weak(connection, proved):
+                return CardOutcome.NOT_PROVED_ENOUGH
             lock_record(connection, values["hash"])
             if connection.execute(_CITIZEN, (proved.citizen_id,)).fetchone() is None:
                 return CardOutcome.WRONG
@@ -107,8 +111,14 @@ class CardTable:
         sealed = key.seal_json(account_id, proved.reference)
         given = {**values, "id": account_id, "key": key.id, "sealed": sealed}
         connection.execute(_ADD if own is None else _RAISE, given)
-        self._tell(connection, key, proved.citizen_id, account_id)
+        self._tell(connection, key, (proved.citizen_id, account_id), values["hash"])
         return CardOutcome.LINKED
+
+    def _is_too_weak(self, connection: Connection, proved: ProvedRecord) -> bool:
+        """Tell whether the library wants more than this sign-in and the card together."""
+        row = connection.execute(_LEVEL_WANTED, (proved.service_id,)).fetchone()
+        worth = level_in_service(proved.level, PROVED)
+        return worth < (row["min_level"] if row else Level.DECLARED)
 
     def _is_somebody_elses(self, connection: Connection, values: dict[str, Any]) -> bool:
         """Open a case when another citizen holds the record."""
@@ -127,13 +137,19 @@ class CardTable:
         return bool(holders)
 
     def _tell(
-        self, connection: Connection, key: DataKey, citizen_id: UUID, account_id: UUID
+        self, connection: Connection, key: DataKey, what: tuple[UUID, UUID], record: bytes
     ) -> None:
+        citizen_id, account_id = what
         entry = journal.JournalEntry(
             type="identity.account_linked",
             actor_ref="citizen",
             subject_ref=pseudonym_of(connection, citizen_id, JOURNAL),
             case_ref=str(account_id),
-            record={"action": "account_linked", "rule": "card", "level": int(PROVED)},
+            record={
+                "action": "account_linked",
+                "rule": "card",
+                "level": int(PROVED),
+                "evidence": [record.hex()],
+            },
         )
         journal.write(connection, key, entry)

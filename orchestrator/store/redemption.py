@@ -14,6 +14,7 @@ from uuid import UUID
 
 from psycopg.errors import UniqueViolation
 
+from identity.linking import level_in_service
 from orchestrator.services.access_codes import Redemption
 from orchestrator.store import journal
 from orchestrator.store.connections import Connection, Database
@@ -28,9 +29,10 @@ from schemas.logins import Level
 
 REDEEMED: Final = "access_code.redeemed"
 _CODE: Final = """
-SELECT a.id, a.run_id, p.id AS preregistration_id, p.run_id AS last_run, p.citizen_id, p.service_id,
-       p.external_ref
+SELECT a.id, a.digest, a.run_id, p.id AS preregistration_id, p.run_id AS last_run, p.citizen_id, p.service_id,
+       p.external_ref, coalesce(s.min_level, 0) AS min_level
   FROM access_code a JOIN preregistration p ON p.id = a.preregistration_id
+  LEFT JOIN service s ON s.id = p.service_id
  WHERE a.digest = %s AND a.redeemed_at IS NULL AND a.expires_at > parvis_now()"""
 _LOCKED_BY: Final = ("run_id", "last_run", "citizen_id")
 _LOCKED: Final = f"{_CODE} FOR UPDATE OF a, p"
@@ -50,7 +52,7 @@ WAITING: Final = frozenset({"waiting_signal", "waiting_human", "waiting_timer"})
 _PEOPLE: Final = """
 SELECT id, state FROM citizen WHERE id = ANY(%s) AND merged_into IS NULL ORDER BY id FOR UPDATE"""
 _OWN: Final = """
-SELECT a.id, a.preregistration_id, a.reference_hash, p.external_ref
+SELECT a.id, a.preregistration_id, a.reference_hash, a.level, p.external_ref
   FROM account a LEFT JOIN preregistration p ON p.id = a.preregistration_id
  WHERE a.citizen_id = %s AND a.service_id = %s AND a.closed_at IS NULL"""
 _USE_UP: Final = "UPDATE access_code SET redeemed_at = parvis_now() WHERE id = %s"
@@ -110,17 +112,20 @@ class SignedInRedemption:
     vault: Vault
     keys: HubKeys
 
-    def redeem(self, digest: bytes, citizen_id: UUID) -> Redemption:
+    def redeem(
+        self, digest: bytes, citizen_id: UUID, *, level: Level = Level.CONTACT_PROVED
+    ) -> Redemption:
         """Use a live code up for a citizen and move what stands behind it, all or nothing.
 
+        ``level`` is what their sign-in is worth; a service may want more before it lets anybody join.
         What somebody else wrote at the same moment and may be there once only is seen the second time.
         """
         try:
-            return self._try(digest, citizen_id)
+            return self._try(digest, citizen_id, level)
         except UniqueViolation:
-            return self._try(digest, citizen_id)
+            return self._try(digest, citizen_id, level)
 
-    def _try(self, digest: bytes, citizen_id: UUID) -> Redemption:
+    def _try(self, digest: bytes, citizen_id: UUID, level: Level) -> Redemption:
         with self.database.transaction() as connection:
             seen = connection.execute(_CODE, (digest,)).fetchone()
             if seen is None:
@@ -136,19 +141,25 @@ class SignedInRedemption:
                 return Redemption.REFUSED
             if any(found[name] != seen[name] for name in _LOCKED_BY) or not all_rest(runs):
                 return Redemption.NOT_YET
-            return self._redeem(connection, found, citizen_id)
+            return self._redeem(connection, found, (citizen_id, level))
 
     def _redeem(
-        self, connection: Connection, found: dict[str, Any], citizen_id: UUID
+        self, connection: Connection, found: dict[str, Any], who: tuple[UUID, Level]
     ) -> Redemption:
+        citizen_id, level = who
         record = self._record(connection, found)
         announced = found["citizen_id"]
         people = connection.execute(_PEOPLE, ([citizen_id, announced],)).fetchall()
         states = {row["id"]: row["state"] for row in people}
         is_own = announced == citizen_id
-        if states.get(citizen_id) != "active" or not (is_own or states[announced] == "announced"):
+        if states.get(citizen_id) != "active" or not (
+            is_own or states.get(announced) == "announced"
+        ):
             return Redemption.REFUSED
         own = connection.execute(_OWN, (citizen_id, found["service_id"])).fetchone()
+        place = Level(own["level"]) if own else Level.DECLARED
+        if level_in_service(level, place) < max(found["min_level"], Level.CONTACT_PROVED):
+            return Redemption.NOT_PROVED_ENOUGH
         against = self._against(connection, found, (citizen_id, own, record))
         if against is not None:
             return against
@@ -232,6 +243,7 @@ class SignedInRedemption:
                     "action": action,
                     "rule": "access_code",
                     "level": int(Level.CONTACT_PROVED),
+                    "evidence": [bytes(found["digest"]).hex()],
                 },
             )
             for kind, action in (

@@ -56,8 +56,7 @@ def citizen(database, vault, hub_keys):
     return Citizen(database, vault, hub_keys)
 
 
-@pytest.fixture
-def code(database, hub_keys):
+def announced_code(database, hub_keys):
     """A live code of a person somebody announced."""
     made = issue_code(database, hub_keys, subject="s-1")
     database.run("UPDATE preregistration SET service_id = 'library_a'")
@@ -66,18 +65,9 @@ def code(database, hub_keys):
     return made
 
 
-def test_who_proved_nothing_leaves_the_realm_too_and_learns_what_to_do(citizen):
-    answered = citizen.sign_in(local(1, email_verified="false"), onward="/mon-espace/code")
-
-    assert "parvis_session" not in str(answered.headers.getlist("Set-Cookie"))
-    assert answered.headers["Refresh"].startswith("0; url=https://idp.test/realms/parvis/logout")
-    ending = citizen.database.one("SELECT id FROM saml_request WHERE purpose = 'logout'")["id"]
-    back = citizen.get(f"/saml/sls?SAMLResponse={ending}")
-    assert back.headers["Location"] == "/connexion/preuve?vers=/mon-espace/code"
-    page = citizen.get(back.headers["Location"]).text
-    assert "Il manque une preuve" in page
-    assert "/connexion/depart?avec=compte&amp;vers=/mon-espace/code" in page
-    assert citizen.get("/mon-espace").status_code == 303
+@pytest.fixture
+def code(database, hub_keys):
+    return announced_code(database, hub_keys)
 
 
 def test_mon_espace_asks_to_sign_in_and_comes_back(citizen):
@@ -277,51 +267,6 @@ def test_a_second_login_is_linked_then_taken_away_by_the_first(citizen):
     citizen.press("/mon-espace", "/deconnexion")
     citizen.sign_in(local(1))
     assert citizen.database.one("SELECT count(*) AS n FROM citizen")["n"] == 2, "it is nobody's now"
-
-
-def test_a_contact_alone_is_raised_by_franceconnect_in_the_middle_of_an_act(citizen):
-    citizen.sign_in(franceconnect(1), way="franceconnect")
-    citizen.database.run("UPDATE web_session SET level = 1")
-    page = "/mon-espace/identite?vers=/mon-espace/code"
-    assert "FranceConnect la confirme" in citizen.get(page).text
-
-    away = citizen.press(page, page)
-    assert "logout" in away.headers["Refresh"], "the realm is left first"
-    departed = citizen.get("/mon-espace/identite/suite?vers=/mon-espace/code")
-    raised = citizen.answer(departed.headers["Location"], franceconnect(1))
-
-    assert raised.headers["Location"] == "/mon-espace/code"
-    live = citizen.database.all("SELECT level FROM web_session WHERE ended_at IS NULL")
-    assert [row["level"] for row in live] == [2]
-    assert "Votre identité est confirmée" in citizen.get("/mon-espace/identite").text
-
-
-def test_who_never_showed_franceconnect_is_told_to_link_it(citizen):
-    citizen.sign_in(local(1))
-
-    page = citizen.get("/mon-espace/identite").text
-
-    assert "Relier FranceConnect" in page
-    assert 'action="/mon-espace/relier"' in page
-
-
-@pytest.mark.parametrize("onward", ["https://evil.example.org", "//evil.example.org", "/\\evil"])
-def test_a_proof_leads_back_to_our_own_pages_only(citizen, onward):
-    citizen.sign_in(franceconnect(1), way="franceconnect")
-    citizen.database.run("UPDATE web_session SET level = 1")
-
-    departed = citizen.get(f"/mon-espace/identite/suite?vers={onward}")
-
-    back = citizen.answer(departed.headers["Location"], franceconnect(1))
-    assert back.headers["Location"] == "/"
-
-
-def test_a_proof_is_asked_of_somebody_with_a_session_by_a_button_of_ours(citizen):
-    page = "/mon-espace/identite"
-    assert citizen.get(page).headers["Location"] == f"/connexion?vers={page}"
-    assert citizen.get(f"{page}/suite").headers["Location"] == f"/connexion?vers={page}"
-    citizen.sign_in(local(1))
-    assert citizen.client.post(page).headers["Location"] == f"/connexion?vers={page}"
 
 
 def test_the_last_login_stays(citizen):

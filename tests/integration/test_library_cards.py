@@ -19,7 +19,7 @@ from schemas.errors import PartnerRejectedError, PartnerUnavailableError
 from tests.browser.citizen_hub import Desk, issue_code, make_app, make_cards, make_sign_in
 from tests.fakes.inbox import FakeInbox
 from tests.fakes.realm import Realm
-from tests.integration.test_citizen_space import TOKEN, Citizen
+from tests.integration.test_citizen_space import Citizen
 from tests.integration.test_sign_in import franceconnect, local
 
 pytestmark = pytest.mark.postgres
@@ -237,13 +237,28 @@ def test_a_contact_that_nobody_proved_joins_nothing(database, vault, hub_keys, d
         "UPDATE web_session SET level = 0 WHERE citizen_id IN (SELECT citizen_id FROM login)"
     )
 
-    assert "abord FranceConnect" in unproved.get(PAGE).text
-    opened = unproved.get("/mon-espace/code")  # a page with a form, and so with a token
-    token = TOKEN.search(opened.text)[1]
-    typed = unproved.client.post(PAGE, data={**CARD, "csrf_token": token})
-    assert (typed.status_code, "abord FranceConnect" in typed.text) == (422, True)
+    typed = unproved.press(PAGE, PAGE, **CARD)
+    assert typed.headers["Location"] == "/mon-espace/identite?vers=/mon-espace/carte&niveau=2"
     assert desk.asked == []
     assert unproved.accounts == []
+
+
+@pytest.mark.parametrize(("wanted", "joins"), [(2, True), (3, False)])
+def test_a_card_lifts_a_contact_as_far_as_the_library_trusts_it(
+    database, vault, hub_keys, desk, wanted, joins
+):
+    contact = Reader(database, vault, hub_keys, desk)
+    contact.sign_in(local(9))
+    database.run(
+        "INSERT INTO service(id, kind, name, min_level) VALUES ('library_a', 'library', 'Centre', %s)"
+        " ON CONFLICT (id) DO UPDATE SET min_level = excluded.min_level",
+        (wanted,),
+    )
+
+    typed = contact.press(PAGE, PAGE, **CARD)
+
+    assert ("/mon-espace/identite" in typed.headers["Location"]) is not joins
+    assert bool(contact.accounts) is joins
 
 
 def test_the_page_asks_for_a_session_and_is_kept_by_nobody(database, vault, hub_keys, desk):

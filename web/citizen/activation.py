@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from orchestrator.services.access_codes import Redemption
 from orchestrator.services.ports.sign_in import Session as SignedInAs
+from web.citizen.departures import prove_first
 from web.citizen.forms import AccessCodeForm
 from web.citizen.services import CitizenServices
 from web.citizen.words import code_sentence
@@ -35,6 +36,8 @@ def add_pages(blueprint: Blueprint, services: CitizenServices) -> None:
         outcome = _redeemed(services, str(form.code.data), citizen)
         if outcome is Redemption.REDEEMED and citizen is not None:
             return redirect(url_for("citizen.space", code="ajoute"), 303)
+        if outcome is Redemption.NOT_PROVED_ENOUGH and citizen is not None:
+            return prove_first(citizen, "citizen.space_code")
         if outcome is Redemption.REDEEMED:
             session["activated"] = True
             return redirect(url_for("citizen.activated"), 303)
@@ -57,9 +60,8 @@ def _citizen(services: CitizenServices) -> SignedInAs | None:
 def _redeemed(services: CitizenServices, code: str, citizen: SignedInAs | None) -> Redemption:
     """Use a code up: for the citizen's own space when somebody is signed in, for nobody otherwise."""
     network = client_network()
-    if citizen is not None and citizen.citizen_id is not None:
-        who = str(citizen.id)
-        return services.accounts.redeem(citizen.citizen_id, code, who=who, network=network)
+    if citizen is not None:
+        return services.accounts.redeem(citizen, code, network=network)
     visitor = session.setdefault("visitor", secrets.token_urlsafe(16))
     return services.access_codes.redeem(code, session=visitor, network=network)
 

@@ -7,8 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from orchestrator.services.library_cards import CardOutcome, TypedCard
-from orchestrator.services.ports.sign_in import Session
-from schemas.logins import Level
+from web.citizen.departures import prove_first, sign_in_first
 from web.citizen.forms import CardForm, choices_of
 from web.citizen.services import CitizenServices
 from web.layout.network import client_network
@@ -25,17 +24,17 @@ def add_pages(blueprint: Blueprint, services: CitizenServices) -> None:
     def space_card() -> ResponseReturnValue:
         session = doorway.session()
         if session is None:
-            return _sign_in_first()
-        return _page(services, session, _form(services), 200)
+            return sign_in_first("citizen.space_card")
+        return _page(_form(services), 200)
 
     @blueprint.post("/mon-espace/carte")
     def space_link_card() -> ResponseReturnValue:
         session = doorway.session()
         if session is None:
-            return _sign_in_first()
+            return sign_in_first("citizen.space_card")
         form = _form(services)
         if not form.validate():
-            return _page(services, session, form, 422)
+            return _page(form, 422)
         card = TypedCard(
             service_id=str(form.library.data),
             number="".join(str(form.number.data).split()),
@@ -44,10 +43,12 @@ def add_pages(blueprint: Blueprint, services: CitizenServices) -> None:
         outcome = services.cards.link(card, session=session, network=client_network())
         if outcome is CardOutcome.LINKED:
             return redirect(url_for("citizen.space", carte="reliee"), 303)
+        if outcome is CardOutcome.NOT_PROVED_ENOUGH:
+            return prove_first(session, "citizen.space_card")
         if outcome is CardOutcome.UNDER_REVIEW:
             return render_template("citizen/card_under_review.html")
         form.number.errors = [_sentence(outcome)]
-        return _page(services, session, form, _STATUSES.get(outcome, 422))
+        return _page(form, _STATUSES.get(outcome, 422))
 
 
 def _form(services: CitizenServices) -> CardForm:
@@ -56,23 +57,17 @@ def _form(services: CitizenServices) -> CardForm:
     return form
 
 
-def _page(services: CitizenServices, session: Session, form: CardForm, status: int) -> Response:
+def _page(form: CardForm, status: int) -> Response:
     form.password.data = ""
     page = render_template(
         "citizen/space_card.html",
         form=form,
         is_offered=bool(form.library.choices),
-        is_proved_enough=session.level >= Level.CONTACT_PROVED,
-        franceconnect=services.franceconnect,
     )
     response = make_response(page, status)
     if status in {429, 503}:
         response.headers["Retry-After"] = "3600" if status == 429 else "60"
     return response
-
-
-def _sign_in_first() -> ResponseReturnValue:
-    return redirect(url_for("citizen.sign_in", vers=url_for("citizen.space_card")), 303)
 
 
 def _sentence(outcome: CardOutcome) -> str:
@@ -97,8 +92,6 @@ def _sentence(outcome: CardOutcome) -> str:
                 "Vous avez déjà une autre inscription dans cette bibliothèque. L'accueil peut réunir les deux."
             )
         )
-    if outcome is CardOutcome.NOT_PROVED_ENOUGH:
-        return str(_("Reliez d'abord FranceConnect, ou confirmez votre adresse e-mail."))
     return str(
         _(
             "Cette carte et ce mot de passe ne vont pas ensemble. Vérifiez-les, ou demandez à l'accueil."

@@ -1,17 +1,21 @@
 """A better proof of who somebody is, asked of them in the middle of what they do.
 
-Who only proved a contact leaves the realm first, as for another login: the browser may be sent to somebody
+Whoever proves too little leaves the realm first, as for another login: the browser may be sent to somebody
 the realm knows by another account.
 """
+
+from typing import Final
 
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from orchestrator.services.sign_in import safe_path
+from orchestrator.services.ports.sign_in import Session
 from schemas.logins import Level, SamlPurpose
-from web.citizen.departures import ActForm, away_or, sign_in_first
+from web.citizen.departures import ActForm, away_or, onward_path, sign_in_first
 from web.citizen.services import CitizenServices
 from web.layout.saml_views import Doorway
+
+_LEVELS: Final = {str(int(one)): one for one in (Level.ACCOUNT_PROVED, Level.STRONG, Level.SEEN)}
 
 
 def add_pages(blueprint: Blueprint, services: CitizenServices) -> None:
@@ -26,13 +30,10 @@ def add_pages(blueprint: Blueprint, services: CitizenServices) -> None:
         return render_template(
             "citizen/proof.html",
             me=session,
-            onward=_onward(),
-            is_proved=session.level >= Level.ACCOUNT_PROVED,
+            onward=onward_path(),
+            wanted=_wanted(),
             franceconnect=services.franceconnect,
-            is_linked=any(
-                one.alias == services.franceconnect
-                for one in services.accounts.of(session).own.logins
-            ),
+            is_linked=_has_franceconnect(services, session),
             form=ActForm(),
         )
 
@@ -41,7 +42,8 @@ def add_pages(blueprint: Blueprint, services: CitizenServices) -> None:
         session = doorway.session()
         if session is None or not ActForm().validate():
             return sign_in_first("citizen.proof")
-        return doorway.leave_realm(session, return_path=url_for("citizen.prove_on", vers=_onward()))
+        onward = url_for("citizen.prove_on", vers=onward_path(), niveau=int(_wanted()))
+        return doorway.leave_realm(session, return_path=onward)
 
     @blueprint.get("/mon-espace/identite/suite")
     def prove_on() -> ResponseReturnValue:
@@ -51,13 +53,19 @@ def add_pages(blueprint: Blueprint, services: CitizenServices) -> None:
         return away_or(
             lambda: doorway.depart(
                 SamlPurpose.STEP_UP,
-                return_path=_onward(),
+                return_path=onward_path(),
                 session=session,
                 provider=services.franceconnect,
-                level=Level.ACCOUNT_PROVED,
+                level=_wanted(),
             )
         )
 
 
-def _onward() -> str:
-    return safe_path(request.args.get("vers") or url_for("citizen.space"))
+def _wanted() -> Level:
+    """Return the level asked for; whatever else stands there means a confirmed identity."""
+    return _LEVELS.get(request.args.get("niveau", ""), Level.ACCOUNT_PROVED)
+
+
+def _has_franceconnect(services: CitizenServices, session: Session) -> bool:
+    logins = services.accounts.of(session).own.logins
+    return any(one.alias == services.franceconnect for one in logins)

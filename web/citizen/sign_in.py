@@ -3,9 +3,9 @@
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from orchestrator.services.sign_in import safe_path
 from schemas.errors import IdentityUnavailableError
 from schemas.logins import SamlPurpose
+from web.citizen.departures import onward_path
 from web.citizen.services import CitizenServices
 from web.layout.forms import PageForm
 from web.layout.saml_views import Doorway, add_saml
@@ -27,14 +27,14 @@ def add_pages(blueprint: Blueprint, services: CitizenServices) -> None:
 
     @blueprint.get("/connexion")
     def sign_in() -> ResponseReturnValue:
-        onward = _onward()
+        onward = onward_path()
         if doorway.session() is not None:
             return redirect(onward, 303)
         return _choice(services, onward)
 
     @blueprint.get("/connexion/depart")
     def depart() -> ResponseReturnValue:
-        onward = _onward()
+        onward = onward_path()
         wants = request.args.get("avec") == "franceconnect"
         provider = services.franceconnect if wants else None
         try:
@@ -45,7 +45,10 @@ def add_pages(blueprint: Blueprint, services: CitizenServices) -> None:
     @blueprint.get("/connexion/preuve")
     def unproved() -> ResponseReturnValue:
         return render_template(
-            "citizen/unproved.html", onward=_onward(), franceconnect=services.franceconnect
+            "citizen/unproved.html",
+            onward=onward_path(),
+            is_signed_in=doorway.session() is not None,
+            franceconnect=services.franceconnect,
         )
 
     @blueprint.post("/deconnexion")
@@ -60,11 +63,6 @@ def add_pages(blueprint: Blueprint, services: CitizenServices) -> None:
     @blueprint.get("/au-revoir")
     def left() -> ResponseReturnValue:
         return render_template("citizen/left.html")
-
-
-def _onward() -> str:
-    """Return where to go once signed in: a path of ours, in the language of the page."""
-    return safe_path(request.args.get("vers") or url_for("citizen.space"))
 
 
 def _choice(

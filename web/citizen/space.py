@@ -2,14 +2,14 @@
 
 from uuid import UUID
 
-from flask import Blueprint, make_response, redirect, render_template, url_for
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from orchestrator.services.access_codes import Redemption
 from orchestrator.services.ports.sign_in import Session
 from schemas.errors import ConflictError
 from schemas.logins import SamlPurpose
-from web.citizen.departures import ActForm, away_or, sign_in_first
+from web.citizen.departures import ActForm, away_or, onward_path, prove_first, sign_in_first
 from web.citizen.forms import AccessCodeForm
 from web.citizen.services import CitizenServices
 from web.citizen.sign_in import LeaveForm
@@ -53,11 +53,11 @@ def add_pages(blueprint: Blueprint, services: CitizenServices) -> None:
         form = AccessCodeForm()
         if not form.validate():
             return render_template("citizen/space_code.html", form=form), 422
-        outcome = accounts.redeem(
-            session.citizen_id, str(form.code.data), who=str(session.id), network=client_network()
-        )
+        outcome = accounts.redeem(session, str(form.code.data), network=client_network())
         if outcome is Redemption.REDEEMED:
             return redirect(url_for("citizen.space", code="ajoute"), 303)
+        if outcome is Redemption.NOT_PROVED_ENOUGH:
+            return prove_first(session, "citizen.space_code")
         form.code.errors = [code_sentence(outcome)]
         status = 429 if outcome is Redemption.TOO_MANY_TRIES else 422
         return render_template("citizen/space_code.html", form=form), status
@@ -67,17 +67,19 @@ def add_pages(blueprint: Blueprint, services: CitizenServices) -> None:
         session = doorway.session()
         if session is None or not ActForm().validate():
             return sign_in_first("citizen.space")
-        return doorway.leave_realm(session, return_path=url_for("citizen.link_on"))
+        onward = request.args.get("vers")
+        return doorway.leave_realm(session, return_path=url_for("citizen.link_on", vers=onward))
 
     @blueprint.get("/mon-espace/relier/suite")
     def link_on() -> ResponseReturnValue:
         session = doorway.session()
         if session is None:
             return sign_in_first("citizen.space")
+        onward = onward_path() if "vers" in request.args else url_for("citizen.space", relie="")
         return away_or(
             lambda: doorway.depart(
                 SamlPurpose.LINK,
-                return_path=url_for("citizen.space", relie=""),
+                return_path=onward,
                 session=session,
                 provider=_other_way(services, session),
             )

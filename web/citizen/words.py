@@ -19,6 +19,12 @@ def code_sentence(outcome: Redemption) -> str:
                 "Vous avez déjà une inscription dans cette bibliothèque. L'accueil peut réunir les deux."
             )
         )
+    if outcome is Redemption.NOT_PROVED_ENOUGH:
+        return str(
+            _(
+                "Ce service demande une identité confirmée. Connectez-vous d'abord, puis retapez ce code : il reste bon."
+            )
+        )
     if outcome is Redemption.UNDER_REVIEW:
         help_is = _("Un agent doit vous aider")
         where = _("Passez à l'accueil de votre bibliothèque avec la carte et une pièce d'identité.")

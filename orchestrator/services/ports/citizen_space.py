@@ -63,6 +63,15 @@ class Unlinking:
     proved_by: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeHolder:
+    """Who says that a code is theirs; ``who`` is what wrong tries are counted by."""
+
+    citizen_id: UUID = field(repr=False)
+    level: Level
+    who: str
+
+
 class CitizenSpaceRows(Protocol):
     """A citizen's places, logins and consents."""
 
@@ -88,5 +97,5 @@ class CitizenSpaceRows(Protocol):
 class SignedInCodes(Protocol):
     """Access codes used by somebody who is signed in."""
 
-    def redeem(self, digest: bytes, citizen_id: UUID) -> Redemption:
+    def redeem(self, digest: bytes, citizen_id: UUID, *, level: Level) -> Redemption:
         """Use a live code up for a citizen and move what stands behind it, all or nothing."""

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any, Protocol
 from uuid import UUID
 
+from schemas.logins import Level
 from schemas.messages import Accepted, Message
 
 
@@ -88,6 +89,9 @@ class AccessCodeRows(Protocol):
 
     def redeem(self, digest: bytes) -> bool:
         """Use a live code up and signal its run, both or neither; False when there is none."""
+
+    def level_wanted(self, digest: bytes) -> Level:
+        """Return how sure the service behind a live code must be of a person; DECLARED without one."""
 
     def issued_for(self, source: str, subject: str) -> IssuedCode | None:
         """Return the newest live code of a pre-registration, or None while there is none."""

@@ -41,11 +41,12 @@ class CardHolder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProvedRecord:
-    """A record of a library's system that a person proved to be theirs."""
+    """A record of a library's system that a person proved to be theirs; ``level`` is their sign-in's."""
 
     citizen_id: UUID = field(repr=False)
     service_id: str
     reference: str = field(repr=False)
+    level: Level = Level.CONTACT_PROVED
 
 
 class CardRows(Protocol):

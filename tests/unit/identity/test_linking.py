@@ -21,6 +21,7 @@ from identity.linking import (
     decide,
     decide_again,
     decide_link,
+    level_in_service,
     level_of,
     session_level,
 )
@@ -387,6 +388,13 @@ def test_a_session_is_never_worth_more_than_its_sign_in_its_link_or_strong(prove
     level = session_level(proved, login)
 
     assert level == min(proved, login, Level.STRONG)
+
+
+@given(st.sampled_from(Level), st.sampled_from(Level))
+def test_a_place_proved_in_a_service_lifts_a_contact_there_and_nothing_else(session, place):
+    is_lifted = session is Level.CONTACT_PROVED and place >= Level.ACCOUNT_PROVED
+
+    assert level_in_service(session, place) == (Level.ACCOUNT_PROVED if is_lifted else session)
 
 
 # --- what an answer claims -----------------------------------------------------------------------------

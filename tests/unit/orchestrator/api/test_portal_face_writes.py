@@ -57,6 +57,14 @@ def test_a_good_code_that_does_nothing_now_is_a_conflict_that_says_why(hub, outc
     assert english not in (answer.json["detail"], "This value is not accepted.")
 
 
+def test_a_service_that_wants_a_better_proof_says_so_and_the_code_stays_good(hub):
+    hub.citizens.outcome = Redemption.NOT_PROVED_ENOUGH
+    answer = hub.post(REDEEM, CODE)
+    assert (answer.status, answer.slug) == (403, "proof-needed")
+    hub.citizens.outcome = Redemption.REDEEMED
+    assert hub.post(REDEEM, CODE).status == 200, "the refusal is not kept for a repeat"
+
+
 # --- bodies ---------------------------------------------------------------------------------------
 
 
