@@ -62,12 +62,22 @@ class CitizenAccounts:
 
     def redeem(self, session: Session, code: str, *, network: str) -> Redemption:
         """Use an access code up for whoever is signed in."""
-        holder = CodeHolder(citizen_id=_citizen(session), level=session.level, who=str(session.id))
+        holder = CodeHolder(
+            citizen_id=_citizen(session),
+            level=session.level,
+            who=str(session.id),
+            session_id=session.id,
+        )
         return self.redeem_for(holder, code, network=network)
 
     def redeem_for(self, holder: CodeHolder, code: str, *, network: str) -> Redemption:
         """Use an access code up for a citizen."""
-        use_up = partial(self.codes.redeem, citizen_id=holder.citizen_id, level=holder.level)
+        use_up = partial(
+            self.codes.redeem,
+            citizen_id=holder.citizen_id,
+            level=holder.level,
+            session_id=holder.session_id,
+        )
         outcome = self.access_codes.redeem(code, session=holder.who, network=network, use_up=use_up)
         if outcome is Redemption.REDEEMED:
             self.poke()

@@ -64,7 +64,12 @@ class LibraryCards:
 
     def link(self, card: TypedCard, *, session: Session, network: str) -> CardOutcome:
         """Join the record behind a card to the citizen who is signed in."""
-        holder = CardHolder(citizen_id=session.citizen_id, level=session.level, who=str(session.id))
+        holder = CardHolder(
+            citizen_id=session.citizen_id,
+            level=session.level,
+            who=str(session.id),
+            session_id=session.id,
+        )
         return self.link_for(card, holder=holder, network=network)
 
     def link_for(self, card: TypedCard, *, holder: CardHolder, network: str) -> CardOutcome:
@@ -93,6 +98,7 @@ class LibraryCards:
                 service_id=library.id,
                 reference=reference,
                 level=holder.level,
+                session_id=holder.session_id,
             )
         )
 

@@ -16,7 +16,7 @@ from orchestrator.services.ports.portal import PortalAccount, PortalLogin, Porta
 from orchestrator.store import journal, realm_effects
 from orchestrator.store.connections import Connection, Database
 from orchestrator.store.person_keys import JOURNAL, key_of, pseudonym_of
-from orchestrator.store.sessions import end_others
+from orchestrator.store.sessions import end_others_but
 from orchestrator.store.vault import Vault
 from schemas.errors import ConflictError, NotFoundError
 from schemas.logins import Level
@@ -137,8 +137,7 @@ class CitizenSpaceTable:
             connection.execute(_CLOSE, values)
             connection.execute(_UNVOUCH, (row["id"],))
             realm_effects.ask(connection, row["id"])
-            kept = (unlinking.session_id,) if unlinking.session_id else ()
-            end_others(connection, citizen_id, kept=kept, reason="unlinked")
+            end_others_but(connection, citizen_id, unlinking.session_id, reason="unlinked")
             self._tell(connection, citizen_id, "identity.unlinked", {"alias": row["alias"]})
 
     def close_account(self, citizen_id: UUID, account_id: UUID) -> None:

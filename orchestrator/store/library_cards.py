@@ -12,6 +12,7 @@ from orchestrator.store import journal
 from orchestrator.store.connections import Connection, Database
 from orchestrator.store.identity_cases import NewCase, open_case
 from orchestrator.store.person_keys import JOURNAL, key_of, pseudonym_of
+from orchestrator.store.sessions import end_others_but
 from orchestrator.store.vault import DataKey, Vault
 from schemas import ids
 from schemas.keys import HubKeys, keyed_digest
@@ -111,6 +112,7 @@ class CardTable:
         sealed = key.seal_json(account_id, proved.reference)
         given = {**values, "id": account_id, "key": key.id, "sealed": sealed}
         connection.execute(_ADD if own is None else _RAISE, given)
+        end_others_but(connection, proved.citizen_id, proved.session_id, reason="account_linked")
         self._tell(connection, key, (proved.citizen_id, account_id), values["hash"])
         return CardOutcome.LINKED
 

@@ -22,6 +22,7 @@ from orchestrator.store.identity_cases import NewCase, open_case
 from orchestrator.store.library_cards import holders_of, lock_record, record_hash
 from orchestrator.store.person_keys import JOURNAL, key_of, pseudonym_of
 from orchestrator.store.runs import signal_on
+from orchestrator.store.sessions import end_others_but
 from orchestrator.store.vault import Vault
 from schemas import ids
 from schemas.keys import HubKeys
@@ -113,19 +114,27 @@ class SignedInRedemption:
     keys: HubKeys
 
     def redeem(
-        self, digest: bytes, citizen_id: UUID, *, level: Level = Level.CONTACT_PROVED
+        self,
+        digest: bytes,
+        citizen_id: UUID,
+        *,
+        level: Level = Level.CONTACT_PROVED,
+        session_id: UUID | None = None,
     ) -> Redemption:
         """Use a live code up for a citizen and move what stands behind it, all or nothing.
 
         ``level`` is what their sign-in is worth; a service may want more before it lets anybody join.
+        Their other sessions than the one that asks end: who was in before sees nothing of what came.
         What somebody else wrote at the same moment and may be there once only is seen the second time.
         """
         try:
-            return self._try(digest, citizen_id, level)
+            return self._try(digest, citizen_id, level, session_id)
         except UniqueViolation:
-            return self._try(digest, citizen_id, level)
+            return self._try(digest, citizen_id, level, session_id)
 
-    def _try(self, digest: bytes, citizen_id: UUID, level: Level) -> Redemption:
+    def _try(
+        self, digest: bytes, citizen_id: UUID, level: Level, session_id: UUID | None
+    ) -> Redemption:
         with self.database.transaction() as connection:
             seen = connection.execute(_CODE, (digest,)).fetchone()
             if seen is None:
@@ -141,7 +150,10 @@ class SignedInRedemption:
                 return Redemption.REFUSED
             if any(found[name] != seen[name] for name in _LOCKED_BY) or not all_rest(runs):
                 return Redemption.NOT_YET
-            return self._redeem(connection, found, (citizen_id, level))
+            outcome = self._redeem(connection, found, (citizen_id, level))
+            if outcome is Redemption.REDEEMED:
+                end_others_but(connection, citizen_id, session_id, reason="account_linked")
+            return outcome
 
     def _redeem(
         self, connection: Connection, found: dict[str, Any], who: tuple[UUID, Level]

@@ -134,6 +134,14 @@ def end_others(
     return connection.execute(_END_OTHERS, values).rowcount
 
 
+def end_others_but(
+    connection: Connection, citizen_id: UUID, session_id: UUID | None, *, reason: str
+) -> int:
+    """End a citizen's sessions but the one that acts; none acts when an application asked."""
+    kept = (session_id,) if session_id is not None else ()
+    return end_others(connection, citizen_id, kept=kept, reason=reason)
+
+
 def citizen_of(connection: Connection, session_id: UUID | None) -> UUID | None:
     """Return whose a session is, live or not, without locking it; None when it is nobody's."""
     row = connection.execute(_CITIZEN_OF, (session_id,)).fetchone()

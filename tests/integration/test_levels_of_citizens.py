@@ -188,3 +188,55 @@ def test_a_proof_is_asked_of_somebody_with_a_session_by_a_button_of_ours(citizen
     assert citizen.get(f"{page}/suite").headers["Location"] == f"/connexion?vers={page}"
     citizen.sign_in(local(1))
     assert citizen.client.post(page).headers["Location"] == f"/connexion?vers={page}"
+
+
+# --- whoever was in before ------------------------------------------------------------------------
+
+
+def test_a_code_ends_the_persons_other_sessions_and_nobody_elses(
+    citizen, code, database, vault, hub_keys
+):
+    elsewhere, stranger = (Citizen(database, vault, hub_keys) for _ in range(2))
+    elsewhere.sign_in(franceconnect(1), way="franceconnect")
+    stranger.sign_in(local(2))
+    citizen.sign_in(franceconnect(1), way="franceconnect")
+
+    wrong = citizen.press("/mon-espace/code", "/mon-espace/code", code="ABCDEFGHJK")
+    assert (wrong.status_code, elsewhere.get("/mon-espace").status_code) == (422, 200)
+    citizen.press("/mon-espace/code", "/mon-espace/code", code=code)
+
+    assert citizen.get("/mon-espace").status_code == 200
+    assert elsewhere.get("/mon-espace").headers["Location"] == "/connexion?vers=/mon-espace"
+    assert stranger.get("/mon-espace").status_code == 200
+
+
+@pytest.mark.parametrize("way", ["link", "unlink"])
+def test_a_login_added_or_taken_away_ends_the_persons_other_sessions(
+    citizen, database, vault, hub_keys, way
+):
+    citizen.sign_in(franceconnect(1), way="franceconnect")
+    if way == "unlink":
+        link(citizen, local(2))
+    elsewhere = Citizen(database, vault, hub_keys)
+    elsewhere.sign_in(franceconnect(1), way="franceconnect")
+    assert elsewhere.get("/mon-espace").status_code == 200
+
+    if way == "link":
+        link(citizen, local(2))
+    else:
+        take_away(citizen, "france-connect")
+
+    assert citizen.get("/mon-espace").status_code == 200
+    assert elsewhere.get("/mon-espace").headers["Location"] == "/connexion?vers=/mon-espace"
+
+
+def link(citizen, said):
+    departed = citizen.get("/mon-espace/relier/suite")
+    assert citizen.answer(departed.headers["Location"], said).status_code == 303
+
+
+def take_away(citizen, alias):
+    """What linked the other login has just proved who this is."""
+    found = "SELECT id FROM login WHERE alias = %s AND valid_to IS NULL"
+    page = f"/mon-espace/connexions/{citizen.database.one(found, (alias,))['id']}"
+    assert citizen.press(page, f"{page}/retrait").headers["Location"] == "/mon-espace?retire="

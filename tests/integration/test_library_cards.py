@@ -255,10 +255,17 @@ def test_a_card_lifts_a_contact_as_far_as_the_library_trusts_it(
         (wanted,),
     )
 
+    elsewhere = Reader(database, vault, hub_keys, desk)
+    elsewhere.sign_in(local(9))
+
     typed = contact.press(PAGE, PAGE, **CARD)
 
     assert ("/mon-espace/identite" in typed.headers["Location"]) is not joins
     assert bool(contact.accounts) is joins
+    assert contact.get("/mon-espace").status_code == 200
+    assert (elsewhere.get("/mon-espace").status_code == 303) is joins, (
+        "who was in before is not now"
+    )
 
 
 def test_the_page_asks_for_a_session_and_is_kept_by_nobody(database, vault, hub_keys, desk):

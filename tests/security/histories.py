@@ -131,7 +131,9 @@ class History:
         if session is None or not mine:
             return
         code, our_ref, _ = mine[number % len(mine)]
-        outcome = self.codes.redeem(digest_of(self.keys, code), session.citizen_id)
+        outcome = self.codes.redeem(
+            digest_of(self.keys, code), session.citizen_id, session_id=session.id
+        )
         if outcome is Redemption.REDEEMED:
             assert our_ref not in self.redeemed, "a code is used once"
             self.redeemed[our_ref] = human
@@ -187,7 +189,10 @@ class History:
         if session is not None:
             self.cards.link(
                 ProvedRecord(
-                    citizen_id=session.citizen_id, service_id=LIBRARY, reference=f"record-{human}"
+                    citizen_id=session.citizen_id,
+                    service_id=LIBRARY,
+                    reference=f"record-{human}",
+                    session_id=session.id,
                 )
             )
 

@@ -65,11 +65,15 @@ class Unlinking:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeHolder:
-    """Who says that a code is theirs; ``who`` is what wrong tries are counted by."""
+    """Who says that a code is theirs; ``who`` is what wrong tries are counted by.
+
+    ``session_id`` is the session on our pages that asks, None when an application does.
+    """
 
     citizen_id: UUID = field(repr=False)
     level: Level
     who: str
+    session_id: UUID | None = None
 
 
 class CitizenSpaceRows(Protocol):
@@ -97,5 +101,7 @@ class CitizenSpaceRows(Protocol):
 class SignedInCodes(Protocol):
     """Access codes used by somebody who is signed in."""
 
-    def redeem(self, digest: bytes, citizen_id: UUID, *, level: Level) -> Redemption:
+    def redeem(
+        self, digest: bytes, citizen_id: UUID, *, level: Level, session_id: UUID | None
+    ) -> Redemption:
         """Use a live code up for a citizen and move what stands behind it, all or nothing."""

@@ -32,21 +32,29 @@ class TypedCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardHolder:
-    """Who says that a card is theirs; ``who`` is what wrong tries are counted by."""
+    """Who says that a card is theirs; ``who`` is what wrong tries are counted by.
+
+    ``session_id`` is the session on our pages that asks, None when an application does.
+    """
 
     citizen_id: UUID | None = field(repr=False)
     level: Level
     who: str
+    session_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProvedRecord:
-    """A record of a library's system that a person proved to be theirs; ``level`` is their sign-in's."""
+    """A record of a library's system that a person proved to be theirs.
+
+    ``level`` is their sign-in's, ``session_id`` the session that goes on.
+    """
 
     citizen_id: UUID = field(repr=False)
     service_id: str
     reference: str = field(repr=False)
     level: Level = Level.CONTACT_PROVED
+    session_id: UUID | None = None
 
 
 class CardRows(Protocol):
