@@ -116,6 +116,13 @@ class AccessCodeIssued:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccessCodesReplaced:
+    """Earlier codes of the run stop opening anything: the person is sent the one named ``id``."""
+
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationSent:
     """A message a gateway accepted for a person."""
 
@@ -195,6 +202,7 @@ Effect = (
     | NotificationSent
     | SignalConsumed
     | AccessCodeRevoked
+    | AccessCodesReplaced
     | TaskOpened
     | TasksClosed
     | ExchangeMade

@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from orchestrator.engine.compensation import Undoable
 from orchestrator.engine.effects import (
     AccessCodeIssued,
     AccessCodeRevoked,
+    AccessCodesReplaced,
     ExchangeMade,
     NotificationSent,
     SignalConsumed,
@@ -35,6 +36,7 @@ from orchestrator.engine.journey import (
 from orchestrator.engine.runs import UNDO, Run, Task
 from orchestrator.services.access_codes import code_of, digest_of
 from orchestrator.services.notifications import language_of, recipient_of, text_of
+from orchestrator.services.ports.operations import FORK, RESTART
 from orchestrator.services.ports.running import (
     Basis,
     ConsentGate,
@@ -54,6 +56,8 @@ from schemas.keys import HubKeys
 from schemas.receipts import Exchange, Receipt
 
 OWN_SOURCE: Final = "/hub/citizen"
+CODES: Final = UUID("6f0e64a4-4c1b-5d0a-9a53-3d7a2b1f9c10")
+"""Namespace of the ids of access codes: one for each idempotency key (RFC 9562, version 5)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +125,7 @@ class StepRunner:
             case Local() | Choose():
                 return step.function(attempt.context)
             case IssueCode():
-                return self._issue_code(step, attempt.context)
+                return self._issue_code(step, attempt)
             case Notify():
                 return self._notify(step, attempt, log)
             case Call():
@@ -188,9 +192,15 @@ class StepRunner:
         )
         return service, command
 
-    def _issue_code(self, step: IssueCode, context: StepContext) -> Done:
+    def _issue_code(self, step: IssueCode, attempt: Try) -> Done:
+        """Issue the code of this run's idempotency key: begun again under it, the person's is the same.
+
+        A gateway that knows the key sends no second message, so what the first one said stays true.
+        """
+        context = attempt.context
         announced = context.outputs["announce"]
-        code_id, valid_until = ids.uuid7(), context.now + step.valid_for
+        code_id = uuid5(CODES, attempt.run.key(step.name))
+        valid_until = context.now + step.valid_for
         issued = AccessCodeIssued(
             id=code_id,
             preregistration_id=UUID(announced["preregistration_id"]),
@@ -198,6 +208,8 @@ class StepRunner:
             expires_at=valid_until,
         )
         output = {"access_code_id": str(code_id), "valid_until": valid_until.strftime("%d/%m/%Y")}
+        if any(row.cause in (RESTART, FORK) for row in attempt.run.log):
+            return Done(output=output, effects=(issued, AccessCodesReplaced(id=code_id)))
         return Done(output=output, effects=(issued,))
 
     def _notify(self, step: Notify, attempt: Try, log: list[Exchange]) -> Result:

@@ -154,6 +154,8 @@ _PARTS: Final[dict[type, _Part]] = {
         "access_code",
         "id:uuid, preregistration_id:uuid, digest:bytea, expires_at:timestamptz",
         with_run=True,
+        conflict="ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at, "
+        "run_id = excluded.run_id WHERE access_code.redeemed_at IS NULL",
     ),
     e.NotificationSent: _Part(
         columns=(
@@ -175,6 +177,11 @@ _PARTS: Final[dict[type, _Part]] = {
         "id:uuid",
         "UPDATE access_code c SET expires_at = least(c.expires_at, parvis_now()) FROM {rows} "
         "WHERE c.id = x.id AND c.redeemed_at IS NULL",
+    ),
+    e.AccessCodesReplaced: _update(
+        "id:uuid",
+        "UPDATE access_code c SET expires_at = least(c.expires_at, parvis_now()) FROM {rows} "
+        "WHERE c.run_id = x.run AND c.id <> x.id AND c.redeemed_at IS NULL",
     ),
     e.TaskOpened: _Part(
         columns=(

@@ -115,6 +115,48 @@ def test_a_run_begun_again_with_the_same_keys_writes_to_nobody_twice(play):
     assert (made_at(play, "sms_city"), made_at(play, UNKEYED)) == (1, 1)
 
 
+def test_a_run_begun_again_under_its_keys_keeps_the_code_that_its_one_message_told(play):
+    arrived(play)
+    drive(play, once(PREREGISTER, "rejected"))
+    (run,) = play.runs()
+    (told,) = live_codes(play)
+
+    play.operate(run["id"], "restart")
+    drive(play)
+
+    assert live_codes(play) == [told]
+    play.redeem()
+    drive(play)
+    assert {each["status"] for each in play.runs()} == {"failed", "done"}
+
+
+def test_a_run_begun_again_under_new_keys_tells_a_new_code_and_the_one_before_opens_nothing(play):
+    arrived(play)
+    drive(play, once(PREREGISTER, "rejected"))
+    (stuck,) = play.runs()
+    (told,) = live_codes(play)
+    play.operate(stuck["id"], "restart")
+    drive(play)
+    again = next(one for one in play.runs() if one["id"] != stuck["id"])
+    play.ground.looking.execute(
+        "UPDATE run SET status = 'done', ended_at = parvis_now(), lease_until = NULL WHERE id = %s",
+        (again["id"],),
+    )
+
+    play.operate(again["id"], "restart")
+    drive(play)
+
+    (now,) = live_codes(play)
+    assert now != told
+
+
+def live_codes(play):
+    rows = play.ground.looking.execute(
+        "SELECT id FROM access_code WHERE redeemed_at IS NULL AND expires_at > parvis_now()"
+    ).fetchall()
+    return [row["id"] for row in rows]
+
+
 def _one_step(play):
     play.look()
     moving = [here for here in play.stage.parked if here.place != "worker.waits"]
