@@ -89,7 +89,8 @@ UPDATE identity_case SET closed_at = parvis_now(), closed_by = %s, decision = 'm
 _FOUND: Final = """
 SELECT id, survivor_id AS "to", merged_id AS "from", moved, merged_at AS at FROM merge
  WHERE id = %s AND undone_at IS NULL AND undo_until > parvis_now() FOR UPDATE"""
-_MERGED: Final = "SELECT id FROM citizen WHERE id = %(from)s AND merged_into = %(to)s FOR UPDATE"
+_BOTH: Final = """
+SELECT id, state, merged_into FROM citizen WHERE id IN (%(from)s, %(to)s) ORDER BY id FOR UPDATE"""
 _BACK: Final = {
     "login": "UPDATE login SET citizen_id = %(from)s WHERE id = ANY(%(names)s::uuid[]) AND citizen_id = %(to)s",
     "account": """
@@ -209,10 +210,7 @@ class MergeTable:
             if found is None:
                 raise NoSuchMergeError
             moved = self._rested(connection, found)
-            if connection.execute(_PEOPLE, ([found["to"]],)).fetchone() is None:
-                raise NotLastMergeError
-            if connection.execute(_MERGED, found).fetchone() is None:
-                raise NoSuchMergeError
+            _check_last(connection.execute(_BOTH, found).fetchall(), found)
             self._move_back(connection, found, moved)
             connection.execute(_UNDONE, (actor, merge_id))
             for citizen_id in (found["from"], found["to"]):
@@ -325,3 +323,12 @@ def _refs(connection: Connection, people: Mapping[str, Any]) -> dict[str, str]:
 
 def _names(connection: Connection, sql: Any, values: Mapping[str, Any]) -> list[str]:
     return sorted(str(row["name"]) for row in connection.execute(sql, values).fetchall())
+
+
+def _check_last(people: Sequence[Mapping[str, Any]], found: Mapping[str, Any]) -> None:
+    """Raise unless one of the two is still merged into the other, who is merged into nobody."""
+    into = {row["id"]: row["merged_into"] for row in people if row["state"] == "active"}
+    if into.get(found["to"], found["to"]) is not None:
+        raise NotLastMergeError
+    if into.get(found["from"]) != found["to"]:
+        raise NoSuchMergeError

@@ -226,6 +226,22 @@ def test_a_merge_and_a_worker_do_not_wait_for_each_other(town):
     worker.close()
 
 
+def test_an_undo_locks_two_people_in_the_order_of_their_ids_like_everybody(town):
+    survivor = town.desk.session(local(2)).citizen_id
+    assert survivor > town.me
+    merging = Merging(survivor_id=survivor, merged_id=town.me, proofs=BOTH, actor="cli:essai")
+    table = MergeTable(**town.parts)
+    made = table.merge(merging)
+    other = town.database.connect()
+    with ThreadPoolExecutor(1) as pool, other.transaction():
+        other.execute(CITIZEN, (town.me,))
+        undone = pool.submit(table.undo, made, actor="cli:essai")
+        until(lambda: town.database.one(WAITING)["n"] >= 1, "it waits")
+        other.execute(CITIZEN, (survivor,))
+    assert undone.result(60) is None
+    other.close()
+
+
 @pytest.mark.parametrize("journey", ["library.arrival", "contact.withdrawal"])
 def test_a_run_that_is_about_to_speak_of_somebody_keeps_two_people_apart(town, journey):
     other = town.desk.session(local(2)).citizen_id
