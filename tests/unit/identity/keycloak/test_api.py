@@ -155,7 +155,9 @@ def test_a_proxy_that_hides_the_administration_does_not_mean_that_all_is_done(wi
 
 @pytest.mark.parametrize("status", [401, 403, 409])
 def test_a_refusal_about_a_person_does_not_name_them(wire, api, status):
-    wire.delete(f"{REALM}/users/an-id/federated-identity/x", status=status, json={"error": "an-id: no"})
+    wire.delete(
+        f"{REALM}/users/an-id/federated-identity/x", status=status, json={"error": "an-id: no"}
+    )
 
     with pytest.raises(IdentityRefusedError) as refused:
         api.remove("/city/users/an-id/federated-identity/x")
