@@ -91,6 +91,11 @@ def pages_of(hub, page):
     page.goto(f"{hub.url}/mon-espace")
     page.click("text=Confirmer mon identité")
     yield "proof"
+    page.goto(f"{hub.url}/connexion/preuve")
+    yield "unproved_while_signed_in"
+    hub.database.run("UPDATE web_session SET level = 2 WHERE ended_at IS NULL")
+    page.goto(f"{hub.url}/mon-espace/identite?vers=/mon-espace/code")
+    yield "proof_given"
 
 
 def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(hub, visit, axe_faults):
@@ -113,7 +118,7 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(hub, visit, axe_
 def test_the_whole_way_works_without_script(hub, visit):
     page = visit(java_script_enabled=False, viewport={"width": 360, "height": 800})
 
-    assert list(pages_of(hub, page))[-1] == "proof"
+    assert list(pages_of(hub, page))[-1] == "proof_given"
 
 
 def test_after_signing_out_the_back_button_shows_nothing(hub, visit):

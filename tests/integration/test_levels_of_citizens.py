@@ -149,7 +149,7 @@ def test_who_never_showed_franceconnect_is_told_to_link_it(citizen):
 
     page = citizen.get(f"{PROOF}2").text
 
-    assert "Relier FranceConnect" in page
+    assert "Reliez FranceConnect" in page
     assert 'action="/mon-espace/relier?vers=/mon-espace/code"' in page
     away = citizen.press(f"{PROOF}2", "/mon-espace/relier?vers=/mon-espace/code")
     assert "logout" in away.headers["Refresh"]
