@@ -1,6 +1,7 @@
 """The effects of a step as SQL: one more part of the transition's statement per kind of effect.
 
-Every part joins the rows the fence let through (``r``), so a fenced-off worker changes nothing.
+Every part takes the rows of runs that the fence let through (``r``), so a fenced-off worker changes
+nothing. It looks them up in an array: a join, planned without hashes, would look at each pair of rows.
 """
 
 import json
@@ -171,7 +172,8 @@ _PARTS: Final[dict[type, _Part]] = {
     ),
     e.SignalConsumed: _update(
         "id:uuid",
-        "UPDATE signal g SET consumed_by_seq = x.seq FROM {rows} WHERE g.id = x.id",
+        "UPDATE signal g SET consumed_by_seq = (SELECT r.seq FROM r WHERE r.id = x.run) "
+        "FROM {rows} WHERE g.id = x.id",
     ),
     e.AccessCodeRevoked: _update(
         "id:uuid",
@@ -223,8 +225,8 @@ def statement_part(kind: type) -> str:
     arrays = ", ".join(f"%({name}_{column})b::{sql}[]" for column, sql in part.columns)
     columns = ", ".join(column for column, _ in part.columns)
     rows = (
-        f"(SELECT u.*, r.id AS run, r.seq FROM unnest(%({name}_run)b::uuid[], {arrays}) "
-        f"AS u(of_run, {columns}) JOIN r ON r.id = u.of_run) AS x"
+        f"(SELECT * FROM unnest(%({name}_run)b::uuid[], {arrays}) AS u(run, {columns}) "
+        "WHERE u.run = ANY((SELECT array_agg(id) FROM r)::uuid[])) AS x"
     )
     return f", {name} AS ({part.sql.format(rows=rows)})"
 

@@ -103,11 +103,12 @@ WITH t AS (SELECT *, goes_to IN ('done', 'failed', 'compensated', 'cancelled') A
              ended_at = CASE WHEN t.ends THEN parvis_now() END
             FROM t WHERE run.id = t.id AND run.fence = t.fence
            RETURNING run.id, run.seq, run.fence, run.status, run.parent_id, run.ended_at,
-                     run.citizen_id),
+                     run.citizen_id, t.attempt, t.name, t.outcome, t.cause, t.output, t.error,
+                     t.started_at, t.ended_at AS tried_until, t.worker),
      s AS (INSERT INTO step(run_id, seq, attempt, name, outcome, cause, actor, output, error,
                             started_at, ended_at, worker)
-           SELECT r.id, r.seq, t.attempt, t.name, t.outcome, t.cause, 'worker', t.output,
-                  t.error::jsonb, t.started_at, t.ended_at, t.worker FROM r JOIN t ON t.id = r.id)
+           SELECT id, seq, attempt, name, outcome, cause, 'worker', output, error::jsonb,
+                  started_at, tried_until, worker FROM r)
      {further}{further_sql}
 SELECT r.id, r.fence, r.seq, r.status, c.consents FROM r LEFT JOIN citizen c ON c.id = r.citizen_id"""
     return " ".join(sql.split())
