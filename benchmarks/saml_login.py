@@ -21,8 +21,9 @@ from benchmarks.lab.figures import keep, percentile, ratios, table
 from identity.saml import SamlConfig, new_key_pair
 from identity.saml.client import make_client
 from identity.saml.provider import ServiceProvider
-from mock_partners.keycloak.answers import Answering, answer
+from mock_partners.keycloak.answers import answer
 from mock_partners.keycloak.descriptor import descriptor
+from mock_partners.keycloak.drafts import Answering
 from mock_partners.keycloak.keys import KeyRing
 from orchestrator.services.ports.sign_in import Descriptor
 from schemas.logins import Asked, Binding, Face, SamlMessage

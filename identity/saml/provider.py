@@ -14,7 +14,8 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from saml2 import BINDING_HTTP_POST, BINDING_HTTP_REDIRECT, SAMLError, saml, samlp
 from saml2.ident import code, decode
-from saml2.response import StatusError, UnsolicitedResponse
+from saml2.response import InvalidAssertion, StatusError, UnsolicitedResponse
+from saml2.s_utils import RequestVersionTooHigh, RequestVersionTooLow
 from saml2.saml import NAMEID_FORMAT_PERSISTENT
 from saml2.sigver import SigverError
 from saml2.validate import ResponseLifetimeExceed, ToEarly
@@ -49,6 +50,17 @@ _CODES: Final = (
     (UnsolicitedResponse, Code.UNSOLICITED),
     (ResponseLifetimeExceed, Code.LIFETIME),
     (ToEarly, Code.LIFETIME),
+    (InvalidAssertion, Code.ASSERTIONS),
+    (RequestVersionTooLow, Code.VERSION),
+    (RequestVersionTooHigh, Code.VERSION),
+)
+# what one class of error, or a bare one, stands for is in its first words
+_SAID: Final = (
+    ("Condition not OK", Code.LIFETIME),
+    ("AudienceRestrictions", Code.AUDIENCE),
+    ("No valid recipient", Code.RECIPIENT),
+    ("No valid attesting address", Code.CONFIRMATION),
+    ("Invalid number of AuthnStatement", Code.SESSION_INDEX),
 )
 T = TypeVar("T")
 _log = structlog.get_logger()
@@ -301,4 +313,7 @@ def _relay_state(message: SamlMessage) -> str | None:
 
 
 def _code_of(error: Exception) -> Code:
-    return next((code for kind, code in _CODES if isinstance(error, kind)), Code.LIBRARY)
+    found = next((code for kind, code in _CODES if isinstance(error, kind)), None)
+    return found or next(
+        (code for words, code in _SAID if str(error).startswith(words)), Code.LIBRARY
+    )

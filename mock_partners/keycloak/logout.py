@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from lxml import etree
 
-from mock_partners.keycloak.answers import PERSISTENT, stamp
+from mock_partners.keycloak.drafts import PERSISTENT, stamp
 from mock_partners.keycloak.keys import KeyPair
 
 __all__ = ["Ending", "form_text", "logout_request", "logout_response", "query"]

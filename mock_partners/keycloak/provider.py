@@ -29,8 +29,9 @@ from mock_partners.clock import MockClock
 from mock_partners.desk import View
 from mock_partners.keycloak import pages
 from mock_partners.keycloak.admin import Accounts
-from mock_partners.keycloak.answers import NS, Answering, answer
+from mock_partners.keycloak.answers import answer
 from mock_partners.keycloak.descriptor import descriptor
+from mock_partners.keycloak.drafts import NS, Answering
 from mock_partners.keycloak.keys import KeyRing
 from mock_partners.keycloak.logout import (
     RSA_SHA256,

@@ -24,7 +24,9 @@ from mock_partners.desk import Desk, View
 from mock_partners.faults import RECEIVING
 from mock_partners.keycloak import pages
 from mock_partners.keycloak.admin import MANAGES, route_of
-from mock_partners.keycloak.answers import AFTER, BEFORE, NS
+from mock_partners.keycloak.alterations import BEFORE
+from mock_partners.keycloak.attacks import AFTER
+from mock_partners.keycloak.drafts import NS
 from mock_partners.keycloak.provider import Client, Realms, RefusedError, Session, Visit
 from mock_partners.keycloak.tokens import Application, Code, Tokens
 from mock_partners.wire import Answer, Request, json_answer

@@ -16,7 +16,7 @@ from joserfc.errors import InvalidKeyIdError
 from joserfc.jwk import KeySet
 from lxml import etree
 
-from mock_partners.keycloak.answers import NS, stamp
+from mock_partners.keycloak.drafts import NS, stamp
 from mock_partners.keycloak.keys import KeyRing, new_pair
 from mock_partners.keycloak.logout import RSA_SHA1, Ending, form_text, logout_request, query
 

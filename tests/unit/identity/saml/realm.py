@@ -4,8 +4,9 @@ import hashlib
 
 from identity.saml import SamlConfig, new_key_pair
 from identity.saml.provider import ServiceProvider
-from mock_partners.keycloak.answers import Answering, answer
+from mock_partners.keycloak.answers import answer
 from mock_partners.keycloak.descriptor import descriptor
+from mock_partners.keycloak.drafts import Answering
 from mock_partners.keycloak.keys import KeyRing
 from orchestrator.services.ports.sign_in import Descriptor
 from schemas import clock
