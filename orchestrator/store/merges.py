@@ -227,7 +227,7 @@ class MergeTable:
         self, connection: Connection, people: Mapping[str, UUID], case_id: UUID | None
     ) -> None:
         """Lock two people who can be joined now: first the runs, as workers do, then the people."""
-        runs = connection.execute(RUNS_ABOUT, people).fetchall()
+        runs = connection.execute(RUNS_ABOUT, {**people, "run": None}).fetchall()
         found = connection.execute(_PEOPLE, (list(people.values()),)).fetchall()
         if len(found) != len(people):
             raise NotTwoPeopleError

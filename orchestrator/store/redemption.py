@@ -42,8 +42,7 @@ RUNS_ABOUT: Final = """
 SELECT id, status, ended_at FROM run WHERE id IN (
   SELECT id FROM run WHERE citizen_id = %(from)s
   UNION ALL SELECT run_id FROM preregistration WHERE citizen_id = %(from)s
-  UNION ALL SELECT a.run_id FROM preregistration p JOIN access_code a ON a.preregistration_id = p.id
-             WHERE p.citizen_id = %(from)s
+  UNION ALL SELECT %(run)s::uuid
   UNION ALL SELECT r.id FROM preregistration p JOIN run r ON r.key = p.source || ' ' || p.subject
              WHERE p.citizen_id = %(from)s AND r.ended_at IS NULL)
  ORDER BY id FOR UPDATE"""
@@ -139,12 +138,7 @@ class SignedInRedemption:
             seen = connection.execute(_CODE, (digest,)).fetchone()
             if seen is None:
                 return Redemption.REFUSED
-            is_own = seen["citizen_id"] == citizen_id
-            runs = (
-                connection.execute(_RUN, (seen["run_id"],)).fetchall()
-                if is_own
-                else (connection.execute(RUNS_ABOUT, {"from": seen["citizen_id"]}).fetchall())
-            )
+            runs = self._locked_runs(connection, seen, citizen_id)
             found = connection.execute(_LOCKED, (digest,)).fetchone()
             if found is None:
                 return Redemption.REFUSED
@@ -154,6 +148,15 @@ class SignedInRedemption:
             if outcome is Redemption.REDEEMED:
                 end_others_but(connection, citizen_id, session_id, reason="account_linked")
             return outcome
+
+    def _locked_runs(
+        self, connection: Connection, seen: Mapping[str, Any], citizen_id: UUID
+    ) -> Sequence[Mapping[str, Any]]:
+        """Return the runs that must rest: the code's own, and those of whoever is to be moved."""
+        if seen["citizen_id"] == citizen_id:
+            return connection.execute(_RUN, (seen["run_id"],)).fetchall()
+        values = {"from": seen["citizen_id"], "run": seen["run_id"]}
+        return connection.execute(RUNS_ABOUT, values).fetchall()
 
     def _redeem(
         self, connection: Connection, found: dict[str, Any], who: tuple[UUID, Level]

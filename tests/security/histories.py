@@ -21,7 +21,7 @@ from orchestrator.store.logins import LoginKey, subject_hash
 from orchestrator.store.merges import MergeTable
 from orchestrator.store.person_keys import new_key, pseudonym_of
 from orchestrator.store.redemption import SignedInRedemption
-from schemas.errors import ConflictError, NotFoundError, SamlRefusedError
+from schemas.errors import ConflictError, NotFoundError, RateLimitedError, SamlRefusedError
 from schemas.logins import Level, SamlPurpose
 from tests.browser.citizen_hub import issue_code
 from tests.fakes.realm import REALM
@@ -35,11 +35,13 @@ BORN = {
     PAUL: {"given_names": "Paul", "gender": "male", "birthdate": "1971-12-31"},
 }
 LIBRARY = "library"
+REFUSED = (SamlRefusedError, RateLimitedError)  # the second after many of the first
 EMPTY = (
     *("citizen", "data_key", "pseudonym", "login", "civil_status", "civil_status_key"),
     *("saml_request", "saml_seen", "web_session", "account", "identity_case", "merge"),
     *("journal_entry", "journal_body", "preregistration", "access_code", "run", "signal", "outbox"),
     *("interest", "consent_record", "notification", "realm_effect"),
+    "attempt_counter",
 )
 LOGINS = """
 WITH RECURSIVE one AS (SELECT id, id AS into_id FROM citizen
@@ -223,14 +225,14 @@ class History:
         message = self.posted[human].get(method)
         for browser in (f"browser-{(human + 1) % 4}", f"browser-{human}"):
             if message is not None:
-                with pytest.raises(SamlRefusedError):
+                with pytest.raises(REFUSED):
                     self.desk.use.arrive(message, browser=browser)
 
     def plant(self, human, method):
         """Somebody makes another's browser bring an answer of their own."""
         departure = self.desk.depart(browser=f"browser-{human}")
         message = self.desk.realm.message(departure, **self.said(human, method))
-        with pytest.raises(SamlRefusedError):
+        with pytest.raises(REFUSED):
             self.desk.use.arrive(message, browser=f"browser-{(human + 1) % 4}")
 
     def agent(self):
