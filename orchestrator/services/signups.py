@@ -178,8 +178,10 @@ class Signups:
     def _ask(self, signup: Signup, body: Mapping[str, Any], network: str) -> Asked:
         if signup.verified_at is not None:
             return Asked.SENT
-        limits = self._limits(signup, body["contact"]["address"], network)
-        asked = self.rows.ask(signup, body=body, limits=limits)
+        address = body["contact"]["address"]
+        contact = keyed_digest(self.keys.bucket, b"signup of", address.lower().encode())
+        limits = self._limits(signup, address, network)
+        asked = self.rows.ask(signup, body=body, contact=contact, limits=limits)
         now = self.rows.find_by_id(signup.id)
         if (
             now

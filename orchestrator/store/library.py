@@ -81,9 +81,17 @@ UPDATE signup SET body = %(body)s, placement = %(placement)s,
        tries = CASE WHEN sends > 0 THEN 99 ELSE 0 END
  WHERE id = %(id)s AND verified_at IS NULL"""
 _ASK: Final = """
-UPDATE signup SET body = %(body)s, sends = sends + 1, sent_at = parvis_now(), tries = 0
+UPDATE signup SET body = %(body)s, contact_digest = %(contact)s, sends = sends + 1, sent_at = parvis_now(),
+       tries = 0
  WHERE id = %(id)s AND sends = %(sends)s AND verified_at IS NULL AND expires_at > parvis_now()
    AND (sent_at IS NULL OR sent_at <= parvis_now() - interval '30 seconds')"""
+# one proof of a contact at a time: two forms would wait for each other
+_LOCK_CONTACT: Final = """
+SELECT pg_advisory_xact_lock(hashtextextended('signup ' || encode(contact_digest, 'hex'), 0))
+  FROM signup WHERE id = %s"""
+_END_OTHERS: Final = """
+UPDATE signup o SET expires_at = parvis_now(), tries = 99 FROM signup v
+ WHERE v.id = %s AND o.contact_digest = v.contact_digest AND o.id <> v.id AND o.verified_at IS NULL"""
 _VERIFY: Final = """
 UPDATE signup SET verified_at = coalesce(verified_at, parvis_now())
  WHERE id = %s AND sends = %s AND (tries < 5 OR verified_at IS NOT NULL)
@@ -203,9 +211,12 @@ class SignupTable:
         row = self.database.one(f"{_SIGNUP} AND s.id = %s", (signup_id,))
         return self._signup(row) if row else None
 
-    def ask(self, signup: Signup, *, body: Mapping[str, Any], limits: Sequence[Limit]) -> Asked:
+    def ask(
+        self, signup: Signup, *, body: Mapping[str, Any], contact: bytes, limits: Sequence[Limit]
+    ) -> Asked:
         """Keep the answers and count one more code, within the limits, or change nothing."""
-        values = {"id": signup.id, "sends": signup.sends, "body": self._sealed(signup.id, body)}
+        sealed = self._sealed(signup.id, body)
+        values = {"id": signup.id, "sends": signup.sends, "body": sealed, "contact": contact}
         outcome = Asked.SENT
         with self.database.transaction() as connection:
             if not connection.execute(_ASK, values).rowcount:
@@ -216,8 +227,16 @@ class SignupTable:
         return outcome
 
     def verify(self, signup_id: UUID, *, sends: int) -> bool:
-        """Mark the contact as proved by the code of that send; False when it no longer counts."""
-        return bool(self.database.run(_VERIFY, (signup_id, sends)))
+        """Mark the contact as proved by the code of that send; False when it no longer counts.
+
+        The other forms that wait for a proof of this contact end: somebody else may have begun them.
+        """
+        with self.database.transaction() as connection:
+            connection.execute(_LOCK_CONTACT, (signup_id,))
+            is_verified = bool(connection.execute(_VERIFY, (signup_id, sends)).rowcount)
+            if is_verified:
+                connection.execute(_END_OTHERS, (signup_id,))
+        return is_verified
 
     def count_wrong_try(self, signup_id: UUID) -> int:
         """Count a wrong code; returns how many there were for this send."""

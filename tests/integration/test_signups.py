@@ -265,6 +265,51 @@ def test_a_form_and_its_key_are_gone_after_an_hour(
     later.close()
 
 
+def test_a_proved_contact_ends_the_other_forms_that_wait_for_it(signups, inbox, hub_keys):
+    """Somebody else began a form with the same address, and hopes for its code."""
+    forms = {}
+    for name, choices in (
+        ("mine", CHOICES),
+        ("planted", replace(CHOICES, address=CHOICES.address.upper())),
+        ("another", replace(CHOICES, address="another@example.org")),
+    ):
+        signup = signups.start(name, FIRST)
+        assert signups.ask(signup, choices, network="n") is Asked.SENT
+        forms[name] = signups.find(name)
+
+    def check(name):
+        form = forms[name]
+        return signups.check(form, verification_code(hub_keys, form.id, form.sends))
+
+    assert check("mine") is Checked.VERIFIED
+    assert signups.find("planted") is None
+    assert check("planted") is Checked.NO_MORE_TRIES
+    assert check("mine") is check("another") is Checked.VERIFIED
+    assert len(inbox.of("poster.")) == 2
+
+
+def test_two_forms_of_one_contact_proved_at_once_are_one(
+    signups, database_url, vault, hub_keys, inbox
+):
+    forms = []
+    for name in ("one", "two"):
+        assert signups.ask(signups.start(name, FIRST), CHOICES, network="n") is Asked.SENT
+        forms.append(signups.find(name))
+
+    def check(form):
+        own, mine = _later(database_url, vault, hub_keys, inbox)
+        try:
+            return mine.check(form, verification_code(hub_keys, form.id, form.sends))
+        finally:
+            own.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = list(pool.map(check, forms))
+
+    assert sorted(one.value for one in outcomes) == ["no_more_tries", "verified"]
+    assert len(inbox.of("poster.")) == 1
+
+
 def test_verified_forms_keep_what_was_proved(signups, inbox, hub_keys):
     signup = _asked(signups)
     signups.check(signup, verification_code(hub_keys, signup.id, signup.sends))

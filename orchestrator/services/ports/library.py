@@ -112,11 +112,19 @@ class SignupRows(Protocol):
     def find_by_id(self, signup_id: UUID) -> Signup | None:
         """Return a form by its id, as it stands now."""
 
-    def ask(self, signup: Signup, *, body: Mapping[str, Any], limits: Sequence[Limit]) -> Asked:
-        """Keep the answers and count one more code, within the limits, or change nothing."""
+    def ask(
+        self, signup: Signup, *, body: Mapping[str, Any], contact: bytes, limits: Sequence[Limit]
+    ) -> Asked:
+        """Keep the answers and count one more code, within the limits, or change nothing.
+
+        ``contact`` is the digest that forms of one contact are found by.
+        """
 
     def verify(self, signup_id: UUID, *, sends: int) -> bool:
-        """Mark the contact as proved by the code of that send; False when it no longer counts."""
+        """Mark the contact as proved by the code of that send; False when it no longer counts.
+
+        The other forms that wait for a proof of this contact end: somebody else may have begun them.
+        """
 
     def count_wrong_try(self, signup_id: UUID) -> int:
         """Count a wrong code; returns how many there were for this send."""

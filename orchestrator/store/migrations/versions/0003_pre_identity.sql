@@ -120,6 +120,10 @@ CREATE INDEX web_session_by_name_id ON web_session(name_id_hash) WHERE name_id_h
 COMMENT ON COLUMN web_session.name_id_hash IS 'pii=reference; purpose=identity; retention=30 days after the end; eraser=row';
 COMMENT ON COLUMN web_session.name_id IS 'pii=reference; purpose=identity; retention=30 days after the end; eraser=data key';
 
+ALTER TABLE signup ADD COLUMN contact_digest bytea;
+CREATE INDEX signup_of_contact ON signup(contact_digest) WHERE contact_digest IS NOT NULL;
+COMMENT ON COLUMN signup.contact_digest IS 'pii=reference; purpose=library.preregistration; retention=1 hour; eraser=row';
+
 -- accounts --------------------------------------------------------------------------------------
 -- A citizen's place in one service, with the proof that joined the two.
 CREATE TABLE account(
