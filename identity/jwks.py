@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import requests
 import structlog
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
-from urllib3.exceptions import HTTPError
 
+from identity.realm_documents import fetch_document
 from identity.tokens import ALGORITHM
 from schemas import clock
 from schemas.errors import IdentityUnavailableError, ParvisError, RequestError
@@ -56,36 +55,12 @@ def fetch(url: str, *, ca_file: Path | None = None, timeout: float = TIMEOUT_SEC
         IdentityUnavailableError: it cannot be reached or answers with anything but success.
         KeySetUnusableError: it holds more than a set of keys does.
     """
-    ends_at = clock.monotonic() + timeout
-    try:
-        with requests.Session() as session:
-            session.trust_env = False  # neither a proxy nor a password of the machine's
-            answer = session.get(
-                url,
-                timeout=timeout,
-                verify=str(ca_file) if ca_file else True,
-                allow_redirects=False,
-                stream=True,
-                headers={"Accept": "application/json", "Accept-Encoding": "identity"},
-            )
-            with answer:
-                if answer.status_code != 200:
-                    raise IdentityUnavailableError
-                return _bounded(answer, ends_at)
-    except (requests.RequestException, HTTPError, OSError) as error:
-        raise IdentityUnavailableError from error
-
-
-def _bounded(response: requests.Response, ends_at: float) -> bytes:
-    """Read piece by piece: a body that trickles would outlast the timeout of each piece."""
-    body = b""
-    while piece := response.raw.read1(MOST_BYTES, decode_content=False):
-        body += piece
-        if len(body) > MOST_BYTES:
-            raise KeySetUnusableError
-        if clock.monotonic() > ends_at:
-            raise IdentityUnavailableError
-    return body
+    found = fetch_document(
+        url, at_most=MOST_BYTES, seconds=timeout, ca_file=ca_file, accept="application/json"
+    )
+    if len(found) > MOST_BYTES:
+        raise KeySetUnusableError
+    return found
 
 
 def read_keys(raw: bytes) -> Mapping[str, RSAKey]:
