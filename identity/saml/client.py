@@ -12,7 +12,7 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509 import load_der_x509_certificate
-from saml2 import BINDING_HTTP_POST, BINDING_HTTP_REDIRECT
+from saml2 import BINDING_HTTP_POST, BINDING_HTTP_REDIRECT, sigver
 from saml2.client import Saml2Client
 from saml2.config import SPConfig
 from saml2.saml import NAMEID_FORMAT_PERSISTENT
@@ -22,10 +22,12 @@ from saml2.xmldsig import DIGEST_SHA256, SIG_RSA_SHA256
 from identity.saml.backend import InProcessBackend
 from identity.saml.config import SamlConfig
 from identity.saml.guard import guarded_xml
+from identity.saml.schema import validate
 from schemas.errors import ConfigurationError
 from schemas.logins import Binding
 
 SLACK_SECONDS: Final = 60
+sigver.validate_doc_with_schema = validate  # the library offers no setting for it
 _BINDINGS: Final = {BINDING_HTTP_REDIRECT: Binding.REDIRECT, BINDING_HTTP_POST: Binding.POST}
 
 

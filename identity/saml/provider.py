@@ -20,7 +20,6 @@ from saml2.saml import NAMEID_FORMAT_PERSISTENT
 from saml2.sigver import SigverError
 from saml2.validate import ResponseLifetimeExceed, ToEarly
 from saml2.xml.schema import XMLSchemaError
-from saml2.xml.schema import validate as validate_with_schema
 
 from identity.saml.client import make_client, signing_key
 from identity.saml.codes import Code
@@ -30,6 +29,7 @@ from identity.saml.instants import moment
 from identity.saml.metadata import signed_metadata
 from identity.saml.redirect import check_query, parameter, signed_url
 from identity.saml.rules import ISSUED_WITHIN, Expected, check_instant, signed_in
+from identity.saml.schema import validate
 from schemas import clock, ids
 from schemas.errors import IdentityUnavailableError, SamlRefusedError
 from schemas.logins import (
@@ -223,7 +223,7 @@ class ServiceProvider:
                 raise SamlRefusedError(Code.SIGNATURE)
         try:
             read = _read(client, xml, message.binding, cls)
-            validate_with_schema(str(read))
+            validate(str(read))
         except (
             SAMLError,
             XMLSchemaError,
