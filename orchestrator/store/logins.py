@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import UUID
 
+from psycopg import Rollback
+
 from identity.civil_status import search_keys
 from identity.linking import Candidate, Claim, LoginKey, Owner, Standing, is_vouched
 from orchestrator.store.connections import Connection
@@ -106,15 +108,18 @@ def settled_logins(
     Their citizens are locked, and ``also`` the one whose session this goes on in; what an unlink or a
     merge did while we waited for the locks is seen.
     """
-    locked: set[UUID] = set()
-    people = {also} if also else set()
     while True:
-        known = known_logins(connection, keys, claim)
-        people |= {owner.citizen_id for owner in owners_of(known)}
-        if people <= locked:
-            return known
-        connection.execute(_LOCK_PEOPLE, (sorted(people - locked),))
-        locked |= people
+        people = _people(known_logins(connection, keys, claim), also)
+        with connection.transaction() as tried:
+            connection.execute(_LOCK_PEOPLE, (sorted(people),))
+            known = known_logins(connection, keys, claim)
+            if _people(known, also) <= people:
+                return known
+            raise Rollback(tried)  # lets go, so that nobody is ever locked out of order
+
+
+def _people(known: Iterable[LoginRow], also: UUID | None) -> set[UUID]:
+    return {owner.citizen_id for owner in owners_of(known)} | ({also} if also else set())
 
 
 def known_logins(connection: Connection, keys: HubKeys, claim: Claim) -> list[LoginRow]:

@@ -31,7 +31,8 @@ _MORE_RUNS: Final = """
 SELECT id FROM run WHERE citizen_id = %(from)s AND id <> ALL(%(locked)s) LIMIT 1"""
 _CASE: Final = "SELECT id FROM identity_case WHERE id = %s AND closed_at IS NULL FOR UPDATE"
 _RUNS_NAMED: Final = """
-SELECT id, status, ended_at, data_key_id FROM run WHERE id = ANY(%(run)s::uuid[]) OR citizen_id = %(to)s
+SELECT id, status, ended_at, data_key_id FROM run WHERE id = ANY(%(run)s::uuid[])
+    OR id IN (SELECT run_id FROM preregistration WHERE id = ANY(%(preregistration)s::uuid[])) OR citizen_id = %(to)s
    AND key IN (SELECT source || ' ' || subject FROM preregistration WHERE id = ANY(%(preregistration)s::uuid[]))
  ORDER BY id FOR UPDATE"""
 """The runs that moved, and those about a pre-registration that moved, begun since."""
