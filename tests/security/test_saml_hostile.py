@@ -2,14 +2,18 @@
 
 import base64
 import os
+import random
+import re
 import resource
 import subprocess
 import sys
 import tempfile
 import threading
 import zlib
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -18,7 +22,10 @@ from identity.saml.guard import guarded_xml
 from mock_partners.keycloak.answers import answer
 from schemas.errors import SamlRefusedError
 from schemas.logins import Binding
-from tests.unit.identity.saml.realm import Facing
+from tests.browser.citizen_hub import make_app
+from tests.fakes.inbox import FakeInbox
+from tests.unit.identity.saml.realm import HUB, Facing
+from tests.unit.identity.saml.test_answers import mutated
 
 MEGABYTE = 1024 * 1024
 ROOT = Path(__file__).parents[2]
@@ -163,6 +170,36 @@ def test_thousands_of_refusals_do_not_add_up(facing):
     before = _resident()
     refuse(150)
     assert _resident() - before < 20 * MEGABYTE
+
+
+def test_mutated_answers_over_http_get_a_neutral_page_and_open_nothing(database, vault, hub_keys):
+    """What a browser is told of 150 bad answers: one page whatever is wrong, then that it is enough."""
+    hostile, chances = Facing(), random.Random(9)
+    hostile.descriptions.is_allowed = False
+    client = make_app(
+        database, vault, hub_keys, FakeInbox(), public_url=HUB, realm=hostile.provider
+    ).test_client()
+    told, pages = Counter(), set()
+    for number in range(150):
+        if number % 4 == 0:
+            away = client.get("/connexion/depart?avec=compte", base_url=HUB)
+            relay = parse_qs(urlsplit(away.headers["Location"]).query)["RelayState"][0]
+            asked = database.one("SELECT id FROM saml_request WHERE relay_key = %s", (relay,))
+        text = mutated(answer(hostile.about(request_id=asked["id"])), chances)
+        page = client.post(
+            "/saml/acs", data={"SAMLResponse": text, "RelayState": relay}, base_url=HUB
+        )
+        told[page.status_code] += 1
+        if page.status_code == 403:
+            pages.add(re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "case", page.text))
+        if page.status_code != 303:
+            assert "parvis_session" not in str(page.headers.getlist("Set-Cookie"))
+
+    assert told.keys() <= {303, 403, 429}, told
+    assert (told[403], told[429] > 50) == (60, True), told
+    assert len(pages) == 1
+    kept = database.one("SELECT count(*) AS n FROM journal_entry WHERE type = 'identity.refused'")
+    assert kept["n"] == 60
 
 
 def _resident():
