@@ -302,6 +302,7 @@ def attack(facing, times, seed):
     chances, slowest, counted = random.Random(seed), 0.0, Counter()
     about = facing.about()
     good = answer(about)
+    assert facing.read(good).session_index == about.session_index
     for _ in range(times):
         begun = time.thread_time()
         found, word = judged(facing, mutated(good, chances))
@@ -309,7 +310,7 @@ def attack(facing, times, seed):
         counted[str(word)] += 1
         if found is None:
             assert word in set(Code)
-        else:  # what was changed is not signed and nobody reads it: blanks round the document, say
+        else:  # what was changed is no part of what is signed: a comment, blanks inside a tag
             assert about.name_id in found.name_id, "accepted, and about somebody else"
             assert found.attributes == {name: (value,) for name, value in ATTRIBUTES.items()}
     return counted, round(slowest * 1000, 1)
@@ -321,7 +322,7 @@ def test_mutated_answers_never_open_for_anybody_else(facing):
 
     assert counted.total() == 300
     assert counted["None"] < 30, counted
-    assert len(counted) > 4, counted
+    assert {"not_xml", "not_utf8", "signature"} <= counted.keys()
 
 
 @pytest.mark.slow
