@@ -144,15 +144,22 @@ def filled(city: City, folder: DemoFolder, *, today: date) -> dict[str, Any]:
 
 
 def mock_settings(
-    city: City, *, hub: str, notice: Mapping[str, str], seed: int, keys: Path | None = None
+    city: City,
+    *,
+    hub: str,
+    notice: Mapping[str, str],
+    seed: int,
+    keys: Path | None = None,
+    records_from: int = 1,
 ) -> dict[str, Any]:
     """Return the settings of the process that stands for every system and every sender.
 
-    ``keys`` is where the double of Keycloak keeps its own, so that a hub started again knows them.
+    ``keys`` is where the double of Keycloak keeps its own, so that a hub started again knows them;
+    ``records_from`` is the first number of a library's records, since no real one gives a number twice.
     """
     profiles = city.document["profiles"]
     mocks = {
-        name: _mock(name, profile, city)
+        name: _mock(name, profile, city, records_from)
         for name, profile in profiles.items()
         if profile["connector"] in DOUBLES
     }
@@ -247,8 +254,10 @@ def _key(partner: str, key: Mapping[str, Any], city: City) -> dict[str, Any]:
     return {**key, "public_key": public_key_of(city.secrets[key_secret(partner, key)])}
 
 
-def _mock(name: str, profile: Mapping[str, Any], city: City) -> dict[str, Any]:
+def _mock(name: str, profile: Mapping[str, Any], city: City, records_from: int) -> dict[str, Any]:
     settings = _library(name, profile, city) if profile["connector"] == KOHA else None
+    if settings is not None:
+        settings["first_patron_id"] = records_from
     return {
         "kind": profile["connector"],
         "port": city.ports[name],

@@ -41,6 +41,7 @@ class DemoFolder:
         self.master_key = self.path / "master.key"
         self.secret_key = self.path / "secret.key"
         self.realm_keys = self.path / "realm_keys"
+        self.starts = self.path / "starts"
         self._lock: int | None = None
 
     def take(self) -> None:
@@ -81,6 +82,12 @@ class DemoFolder:
                 entry.unlink()
         for folder in (self.logs, self.drop, self.mail):
             folder.mkdir(exist_ok=True)
+
+    def count_start(self) -> int:
+        """Return how often a demonstration was started in this folder before, and count this one."""
+        before = int(self.starts.read_text()) if self.starts.exists() else 0
+        write_private(self.starts, str(before + 1))
+        return before
 
     def keep_keys(self) -> None:
         """Make the hub's keys unless they are there."""

@@ -46,6 +46,8 @@ from schemas.errors import ConfigurationError
 HUB: Final = "hub"
 METRICS: Final = ("web_metrics", "worker_metrics")
 READY_SECONDS: Final = 45.0
+RECORDS: Final = 1000
+"""Numbers of records that one start may use up: the doubles forget theirs, the hub does not."""
 POLL_SECONDS: Final = 0.03
 LEFTOVER_SECONDS: Final = 20.0
 PACKAGE: Final = Path(parvis.__file__).parent
@@ -197,6 +199,7 @@ class Ground:
             notice=notice,
             seed=secrets.randbits(48),
             keys=self.folder.realm_keys,
+            records_from=1 + RECORDS * self.folder.count_start(),
         )
         write_private(self.folder.mocks, json.dumps(mocks))
         if self.city.keycloak is not None:

@@ -5,7 +5,7 @@ import pytest
 from tests.browser.citizen_hub import TOKEN, issue_code
 
 pytestmark = [pytest.mark.browser, pytest.mark.postgres, pytest.mark.timeout(120)]
-LOOKS = [(360, "light"), (1280, "light"), (1280, "dark")]
+LOOKS = [(360, "light"), (1280, "dark")]  # each width and each scheme
 NARROW = {"width": 320, "height": 640}
 
 

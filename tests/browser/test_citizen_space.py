@@ -12,7 +12,7 @@ from tests.fakes.realm import Realm
 from tests.integration.test_sign_in import franceconnect
 
 pytestmark = [pytest.mark.browser, pytest.mark.postgres, pytest.mark.timeout(120)]
-LOOKS = [(360, "light"), (1280, "light"), (1280, "dark")]
+LOOKS = [(360, "light"), (1280, "dark")]  # each width and each scheme
 
 
 @pytest.fixture

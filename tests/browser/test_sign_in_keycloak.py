@@ -206,6 +206,22 @@ def test_another_login_is_linked_by_proving_both_and_one_is_taken_away_by_provin
     assert is_at(third, city, "/connexion")  # what was taken away opens nothing by itself
 
 
+def test_a_better_proof_is_asked_in_the_middle_of_an_act_and_leads_back_to_it(city, person):
+    page = person()
+    enter(page, city, "haute_corse")
+    before = cookies(page, SESSION)[0]["value"]
+    newest = "(SELECT id FROM web_session ORDER BY id DESC LIMIT 1)"
+    city.hub.database.run(f"UPDATE web_session SET level = 1 WHERE id = {newest}")
+    page.goto(f"{city.url}/mon-espace/identite?vers=/mon-espace/code")
+    page.locator("form[action*='/mon-espace/identite'] button").click()
+    agree(page, "haute_corse")
+    page.wait_for_url(f"{city.url}/mon-espace/code")
+
+    session = city.hub.database.one(f"SELECT level FROM web_session WHERE id = {newest}")
+    assert session["level"] == 2
+    assert cookies(page, SESSION)[0]["value"] != before
+
+
 def test_signing_out_here_signs_out_at_the_realm_and_at_franceconnect(city, person):
     page = person()
     enter(page, city, "mayotte")

@@ -26,6 +26,8 @@ from schemas import clock
 
 pytestmark = pytest.mark.postgres
 NAME = "urn:oasis:names:tc:SAML:2.0:metadata"
+PROTOCOL = "urn:oasis:names:tc:SAML:2.0:protocol"
+REDIRECT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
 
 
 @functools.cache
@@ -54,12 +56,10 @@ class City:
             "</d:KeyInfo></m:KeyDescriptor>"
         )
         places = "".join(
-            f'<m:{name} Binding="b" Location="{values["place"]}"/>'
+            f'<m:{name} Binding="{REDIRECT}" Location="{values["place"]}"/>'
             for name in ("SingleLogoutService", "SingleSignOnService")
         )
-        inner = (
-            f'<m:IDPSSODescriptor protocolSupportEnumeration="p">{key}{places}</m:IDPSSODescriptor>'
-        )
+        inner = f'<m:IDPSSODescriptor protocolSupportEnumeration="{PROTOCOL}">{key}{places}</m:IDPSSODescriptor>'
         return f'<m:EntityDescriptor xmlns:m="{NAME}" entityID="{values["entity"]}">{inner}</m:EntityDescriptor>'
 
     def hub(self, **changes):

@@ -106,6 +106,17 @@ def test_with_a_real_keycloak_franceconnects_double_stands_behind_its_realm(city
     build("franceconnect", mocks["franceconnect"]["settings"]).close()
 
 
+def test_a_library_gives_no_number_twice_over_the_starts_of_one_folder(city, tmp_path):
+    folder = DemoFolder(tmp_path / "another")
+    folder.take()
+    starts = [folder.count_start() for _ in range(3)]
+    mocks = mock_settings(city, hub="http://h", notice=NOTICE, seed=7, records_from=2001)["mocks"]
+
+    assert starts == [0, 1, 2]
+    assert folder.starts.stat().st_mode & 0o777 == 0o600
+    assert mocks["koha_aix"]["settings"]["first_patron_id"] == 2001
+
+
 def test_a_librarys_double_knows_the_sites_and_categories_of_the_city(city):
     mocks = mock_settings(city, hub="http://127.0.0.1:1", notice=NOTICE, seed=7)["mocks"]
     library = mocks["koha_aix"]["settings"]
