@@ -243,7 +243,7 @@ class CitizenArrivals:
         claim, login, level, before = who
         if before is not None:
             end_session(connection, before.id, reason=str(arrival.asked.purpose))
-        values = session_values(connection, arrival, self.vault, self.keys)
+        values = session_values(arrival, self.keys)
         values |= {
             "face": Face.CITIZEN,
             "actor": None,
@@ -303,11 +303,8 @@ class CitizenArrivals:
         journal.write(connection, sealing.data_key, entry)
 
 
-def session_values(
-    connection: Connection, arrival: Arrival, vault: Vault, keys: HubKeys
-) -> dict[str, Any]:
+def session_values(arrival: Arrival, keys: HubKeys) -> dict[str, Any]:
     """Return what a session's row says of its conversation."""
-    del connection, vault
     return {
         "id": new_session_id(),
         "digest": arrival.opening.digest,

@@ -42,7 +42,7 @@ class StaffArrivals:
             raise SamlRefusedError("username")
         login = self._login(connection, arrival)
         connection.execute(_TAKE, {"login": login.id, "name": name})
-        values = session_values(connection, arrival, self.vault, self.keys)
+        values = session_values(arrival, self.keys)
         values |= {
             "face": Face.CONSOLE,
             "actor": name,

@@ -7,7 +7,6 @@ from tests.browser.citizen_hub import serving
 from tests.browser.console_hub import Past, make_app
 
 pytestmark = [pytest.mark.browser, pytest.mark.postgres, pytest.mark.timeout(120)]
-WIDTHS = {"phone": 360, "desk": 1280}
 
 
 @pytest.fixture
