@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from tests.plugins.requirements import OLDER, require
+from tests.plugins.requirements import require
 from tools import keycloak_server
 
 PASSWORD = "Un-mot-de-passe-1"
@@ -161,19 +161,6 @@ def make_realms(keycloak, keycloak_api):
 def realms(make_realms):
     """Two realms of the test file's own."""
     return make_realms()
-
-
-@pytest.fixture(autouse=True)
-def _new_enough(request):
-    """Skip a test of what only newer servers do; an older server is not an absent one."""
-    marker = request.node.get_closest_marker("keycloak_min")
-    if marker is None:
-        return
-    wanted = tuple(int(part) for part in marker.args[0].split("."))
-    running = request.getfixturevalue("keycloak").version
-    if running < wanted:
-        shown = ".".join(map(str, running))
-        pytest.skip(f"{OLDER}Keycloak {shown} ; il faut {marker.args[0]}")
 
 
 def _shared(folder):

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 HINT = re.compile(r"(?P<name>.+) absent : (?P<reason>.+?) ; pour l'avoir : (?P<command>.+)")
-OLDER = "Serveur plus ancien : "  # how the reason begins of a skip that is allowed everywhere
 LOOPBACK = ["127.0.0.1", "::1"]
 # folders whose tests start servers of their own or speak to doubles of systems
 TALKING = {
@@ -110,8 +109,7 @@ def _rank(path):
 
 
 def _strict(report):
-    allowed = hasattr(report, "wasxfail") or (report.skipped and _reason(report).startswith(OLDER))
-    if report.skipped and is_everything_required() and not allowed:
+    if report.skipped and is_everything_required() and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"PARVIS_REQUIRE_ALL=1: {_reason(report)}"
     return report
