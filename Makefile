@@ -9,8 +9,10 @@ PYTEST := $(RUN) -m pytest
 PRODUCT := schemas connectors identity orchestrator web parvis mock_partners partner_sdk/src tools
 # tests that talk to nothing but files and their own processes
 FAST_TESTS := tests/unit tests/connectors tests/architecture
-# files side by side, one more than cores (four at most) for tests that wait, the long ones first
-export PYTEST_XDIST_AUTO_NUM_WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
+# files side by side, more than cores (four at most) because many tests wait, the long ones first
+export PYTEST_XDIST_AUTO_NUM_WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 2)))
+# the order within a file is shuffled: the same shuffle for everybody; another number finds other dependences
+SEED ?= 20181
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 SIZE_REMARKS := C901,PLR0911,PLR0912,PLR0913,PLR0915
 
@@ -47,9 +49,9 @@ demo: $(VENV)/.demo.stamp  ## start the whole city and play the story (ARGS="--o
 	@$(if $(filter keycloak,$(IDP)),$(RUN) tools/keycloak_server.py,:)
 	@exec $(RUN) -m parvis.demo $(if $(IDP),--identity $(IDP)) $(ARGS)
 
-test: $(VENV)/.dev.stamp  ## run every suite; as root on Debian, install what tests need (ARGS="-k word")
+test: $(VENV)/.dev.stamp  ## run every suite; as root on Debian, install what tests need (ARGS="-k word", SEED=2: another order)
 	@$(RUN) tools/machine.py
-	@$(PYTEST) -m "not slow" $(SIDE_BY_SIDE) $(ARGS)
+	@$(PYTEST) -m "not slow" --randomly-seed=$(SEED) $(SIDE_BY_SIDE) $(ARGS)
 
 keycloak: $(VENV)/.dev.stamp  ## bring the Keycloak of the sign-in tests into the user's cache (177 MB, once)
 	@$(RUN) tools/keycloak_server.py

@@ -13,8 +13,8 @@ from typing import Any, Final
 from orchestrator.broker.health import BrokerHealth, broker_health
 from orchestrator.services.configuration_checks import missing_secrets, referred_secrets
 from orchestrator.services.ports.offer import Entry, EntryKey
-from orchestrator.store import migrate
 from orchestrator.store.health import ServerHealth, server_health
+from orchestrator.store.readiness import ReadinessRows, newest_revision
 from parvis.bootstrap import Hub, open_hub
 from parvis.findings import Finding
 from parvis.findings import fault as _fault
@@ -133,7 +133,7 @@ def _server(server: ServerHealth, settings: Settings) -> Iterator[Finding]:
 
 
 def _tables(hub: Hub) -> Iterator[Finding]:
-    known, head = migrate.current(hub.settings.database_url), migrate.head()
+    known, head = ReadinessRows(hub.database).revision(), newest_revision()
     if known != head:
         detail = f"la base est à {known or 'rien'}, le code attend {head}"
         yield _fault("migrations", detail, "lancez « parvis migrate »")

@@ -23,7 +23,6 @@ from orchestrator.services.readiness import STOPPING, Readiness, Stopping
 from orchestrator.services.signups import Signups
 from orchestrator.services.snapshots import Snapshot
 from orchestrator.services.staff_entry import StaffEntry
-from orchestrator.store import migrate
 from orchestrator.store.citizen_space import CitizenSpaceTable
 from orchestrator.store.consent_texts import ConsentTextRows
 from orchestrator.store.exchanges import ExchangeLog
@@ -36,7 +35,7 @@ from orchestrator.store.library import (
 from orchestrator.store.library_cards import CardTable
 from orchestrator.store.partners import PartnerRows
 from orchestrator.store.placements import PlacementTable
-from orchestrator.store.readiness import ReadinessRows
+from orchestrator.store.readiness import ReadinessRows, newest_revision
 from orchestrator.store.redemption import SignedInRedemption
 from orchestrator.store.staff_roles import StaffRoleTable
 from orchestrator.store.views import SystemViewRows
@@ -99,7 +98,7 @@ def _api_services(hub: Hub, intake: Intake, stopping: Stopping) -> ApiServices:
     keys = realm_keys(hub.settings)
     readiness = Readiness(
         store=ReadinessRows(hub.database),
-        head=migrate.head(),
+        head=newest_revision(),
         versions=tuple(journeys.all_journeys()),
         stopping=stopping,
         are_keys_old=lambda: keys is not None and keys.is_old,

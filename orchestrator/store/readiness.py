@@ -1,18 +1,25 @@
 """Reads that tell whether this code fits this database."""
 
 from collections.abc import Collection
+from pathlib import Path
 from typing import Final
 
 import psycopg
 
 from orchestrator.store.connections import Database
 
+MIGRATION_FILES: Final = Path(__file__).parent / "migrations" / "versions"
 _REVISION: Final = "SELECT version_num FROM alembic_version"
 _UNDER_WAY: Final = "SELECT DISTINCT journey, version FROM run WHERE ended_at IS NULL"
 
 _OLDEST: Final = """
 SELECT extract(epoch FROM parvis_now() - created_at)::float8 AS seconds
   FROM outbox ORDER BY id LIMIT 1"""
+
+
+def newest_revision() -> str:
+    """Return the newest migration this code knows: files are named after theirs, in order."""
+    return max(file.name for file in MIGRATION_FILES.glob("[0-9]*.py")).partition("_")[0]
 
 
 class ReadinessRows:

@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from orchestrator.services.open_data import SHIPPED_DATES, SOURCES, ImportReport, read_all
-from orchestrator.store import migrate as migrations
 from orchestrator.store.consent import ConsentRows
 from orchestrator.store.offer import OpenDataRows
 from parvis import doctor as health
@@ -58,7 +57,9 @@ def _write(path: Path, content: str) -> None:
 @session
 def migrate(session: Session) -> None:
     """Met la base à la dernière migration et y inscrit finalités et textes."""
-    revision = migrations.upgrade(session.settings.database_url)
+    from orchestrator.store.migrate import upgrade  # noqa: PLC0415 - Alembic takes long to load
+
+    revision = upgrade(session.settings.database_url)
     written = ConsentRows(session.hub.database).seed()
     say(f"Base à la migration {revision} ; {written} finalités et textes ajoutés.")
 

@@ -2,8 +2,10 @@ import re
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 
 from orchestrator.store import catalogue, migrate
+from orchestrator.store.readiness import MIGRATION_FILES, ReadinessRows, newest_revision
 from schemas.errors import StoreUnavailableError
 
 pytestmark = pytest.mark.postgres
@@ -19,13 +21,17 @@ def test_the_migrations_make_the_reference_schema(database):
         assert catalogue.described(connection) == REFERENCE.read_text()
 
 
-def test_migrating_twice_changes_nothing(database_url):
-    assert migrate.upgrade(database_url) == migrate.head() == migrate.current(database_url)
+def test_migrating_twice_changes_nothing(database_url, database):
+    assert migrate.upgrade(database_url) == newest_revision() == ReadinessRows(database).revision()
+
+
+def test_files_are_named_after_the_newest_of_one_chain():
+    assert ScriptDirectory(MIGRATION_FILES.parent).get_heads() == [newest_revision()]
 
 
 def test_a_database_that_is_away_is_said_so():
     with pytest.raises(StoreUnavailableError):
-        migrate.current("postgresql://nobody@127.0.0.1:1/none?connect_timeout=1")
+        migrate.upgrade("postgresql://nobody@127.0.0.1:1/none?connect_timeout=1")
 
 
 def test_sealed_columns_say_what_they_hold_and_what_erases_them():

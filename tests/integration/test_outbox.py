@@ -11,6 +11,7 @@ from orchestrator.store.notifier import Notifier
 from orchestrator.store.outbox import Outbox
 from schemas import ids
 from schemas.errors import StoreUnavailableError
+from tests.plugins.hub import until
 
 pytestmark = pytest.mark.postgres
 
@@ -58,7 +59,7 @@ def test_one_relay_is_active_and_the_next_one_takes_over(outbox, database):
 
     outbox.close()
 
-    assert standby.acquire()
+    until(standby.acquire, "the turn of the standby")
     standby.close()
 
 
@@ -67,7 +68,7 @@ def test_what_was_there_before_us_may_have_been_published(outbox, database):
     assert [row.again for row in outbox.read(9, resting=())] == [False]
 
     outbox.close()
-    assert outbox.acquire()
+    until(outbox.acquire, "the end of the connection before")
     put(database, "wake")
 
     assert [row.again for row in outbox.read(9, resting=())] == [True, False]
@@ -100,7 +101,7 @@ def test_a_server_that_ended_our_connection_is_told_as_such(outbox, database):
     with pytest.raises(StoreUnavailableError), gevent.Timeout(5):
         any(outbox.read(1, resting=()) for _ in range(10_000))
     outbox.close()
-    assert outbox.acquire()
+    until(outbox.acquire, "the end of the connection before")
 
 
 def test_the_lock_of_a_host_that_vanished_is_free_within_seconds(outbox):

@@ -92,7 +92,7 @@ def answered(address, path, token=None):
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         return requests.request("GET", address + path, headers=headers, timeout=20).status_code
-    except requests.ConnectionError:
+    except (requests.ConnectionError, requests.Timeout):
         return None
 
 

@@ -76,7 +76,7 @@ def process(hub_environment, tmp_path):
             running.wait(5)
 
 
-def until(is_so, what, seconds=15, pause=0.02):
+def until(is_so, what, seconds=60, pause=0.02):
     """Wait until something is so; what it returns."""
     end = time.monotonic() + seconds
     while True:

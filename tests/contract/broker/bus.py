@@ -65,7 +65,7 @@ class Bus:
             self.channel.queue_delete(queue)
 
 
-def until(find, what, seconds=8):
+def until(find, what, seconds=30):
     end = time.monotonic() + seconds
     while not find():
         assert time.monotonic() < end, what
