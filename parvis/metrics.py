@@ -17,8 +17,10 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from orchestrator.services.ports.figures import Figures
+from schemas import clock
 from schemas.errors import StoreUnavailableError
 
+_PAUSES: Final = 20  # readings of the tables would fit between two
 SECONDS: Final = (0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 60, 600, 3600, 86_400)
 
 
@@ -81,7 +83,11 @@ class Meter:
 
 
 class TableCollector(Collector):
-    """Asks the tables when somebody looks; says so when they cannot be reached."""
+    """Asks the tables when somebody looks; says so when they cannot be reached.
+
+    Counting a million runs takes a second and a half: figures are as old as twenty times what reading
+    them took, so that looking often takes a twentieth of one connection at most.
+    """
 
     def __init__(
         self,
@@ -91,6 +97,8 @@ class TableCollector(Collector):
     ) -> None:
         self._read = read
         self._checkpoint_age = checkpoint_age
+        self._found: Figures | None = None
+        self._again_at = 0.0
 
     def describe(self) -> Iterable[Metric]:
         """Return nothing: registering must not ask the database."""
@@ -104,12 +112,19 @@ class TableCollector(Collector):
             title = "Since the journal's last checkpoint on this machine"
             yield _gauge("journal_checkpoint_age_seconds", title, (), {(): age})
         try:
-            found = self._read()
+            found = self._figures()
         except StoreUnavailableError:
             yield _gauge("database_up", "Whether PostgreSQL answers", (), {(): 0})
             return
         yield _gauge("database_up", "Whether PostgreSQL answers", (), {(): 1})
         yield from _families(found)
+
+    def _figures(self) -> Figures:
+        asked_at = clock.monotonic()
+        if self._found is None or asked_at >= self._again_at:
+            self._found = self._read()
+            self._again_at = asked_at + _PAUSES * (clock.monotonic() - asked_at)
+        return self._found
 
 
 def _families(found: Figures) -> Iterator[Metric]:

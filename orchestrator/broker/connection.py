@@ -16,6 +16,7 @@ from typing import Any, Final, Self, TypeAlias
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import gevent
+import structlog
 from gevent.monkey import get_original
 from kombu.connection import Connection
 from kombu.transport.pyamqp import Transport
@@ -31,16 +32,16 @@ HEARTBEAT_SECONDS: Final = 10
 PIECE_BYTES: Final = 64 * 1024
 _SCHEMES: Final = {"amqp": 5672, "amqps": 5671}
 _poll = get_original("select", "poll")  # asks and never waits
+log = structlog.get_logger()
+# what the library says of a connection that is gone, and a fault in a callback of ours
+_ODD: Final = (AttributeError, KeyError, IndexError, struct.error)
 _CHANNEL_FAULTS: Final[tuple[type[BaseException], ...]] = tuple(Transport.channel_errors)
 # what the library raises when its connection is gone is not always an error of its own
 _FAULTS: Final[tuple[type[BaseException], ...]] = (
     *Transport.connection_errors,
     *_CHANNEL_FAULTS,
     OSError,
-    AttributeError,
-    KeyError,
-    IndexError,
-    struct.error,
+    *_ODD,
 )
 _BROKEN_OFF: Final[tuple[type[BaseException], ...]] = (gevent.Timeout, *_FAULTS)
 _REFUSED: Final = {
@@ -194,11 +195,16 @@ class Link:
 
     @contextmanager
     def speaking(self) -> Iterator[None]:
-        """Translate whatever goes wrong while speaking; afterwards the connection is not used again."""
+        """Translate whatever goes wrong while speaking; afterwards the connection is not used again.
+
+        What may be a fault of ours is told with its place, and is no reason to stop serving.
+        """
         try:
             yield
         except _BROKEN_OFF as error:
             self.abort()
+            if isinstance(error, _ODD):
+                log.warning("broker.odd_end", exc_info=True)
             is_untrusted = isinstance(error, ssl.SSLCertVerificationError)
             refused = _UNTRUSTED if is_untrusted else _REFUSED.get(refusal_of(error))
             if refused is not None:

@@ -6,6 +6,7 @@ is offered once its catalogue is complete; easy French and Arabic have their pla
 
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlencode
 
 from babel import Locale
 from flask import has_request_context, request
@@ -49,6 +50,12 @@ def offered() -> tuple[Language, ...]:
 def locale() -> Locale:
     """Return the current language as Babel wants it."""
     return Locale.parse(current().catalogue)
+
+
+def same_page_in(language: Language) -> str:
+    """Return the query that shows this page in a language, whatever else its address says kept."""
+    kept = [(name, value) for name, value in request.args.items(multi=True) if name != "lang"]
+    return "?" + urlencode([*kept, ("lang", language.tag)])
 
 
 def keep_language(_endpoint: str, values: dict[str, object]) -> None:

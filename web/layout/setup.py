@@ -111,5 +111,6 @@ def _context() -> dict[str, Any]:
         "csp_nonce": nonce,
         "language": languages.current(),
         "languages": languages.offered(),
+        "same_page_in": languages.same_page_in,
         "long_date": lambda moment: format_date(moment, "long"),
     }

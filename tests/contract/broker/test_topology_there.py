@@ -1,6 +1,7 @@
 """Our exchanges and queues on a broker: there, or nothing changed."""
 
 import pytest
+from structlog.testing import capture_logs
 
 from orchestrator.broker.connection import Broker
 from orchestrator.broker.topology import QUEUES, declare
@@ -79,3 +80,17 @@ def test_a_connection_that_was_closed_is_not_opened_again_by_looking_at_it(link)
             ask()
     with pytest.raises(BrokerUnavailableError), link.speaking():
         link.channel()
+
+
+def test_a_fault_that_may_be_our_own_is_told_with_its_place(link):
+    with (
+        capture_logs() as told,
+        pytest.raises(BrokerUnavailableError),
+        link.speaking(),
+    ):
+        {}["what a callback looked up"]
+    with capture_logs() as silent, pytest.raises(BrokerUnavailableError), link.speaking():
+        link.channel()
+
+    assert [(line["event"], line["exc_info"]) for line in told] == [("broker.odd_end", True)]
+    assert silent == []

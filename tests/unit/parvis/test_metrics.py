@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from orchestrator.services.ports.figures import Figures
 from parvis.metrics import Meter, TableCollector, serve
+from schemas import clock
 from schemas.errors import StoreUnavailableError
 
 FIGURES = Figures(
@@ -65,6 +66,24 @@ def test_the_tables_are_asked_when_somebody_looks():
         "parvis_build_info{version=",
     ):
         assert line in text
+
+
+def test_figures_that_take_long_are_read_rarely(monkeypatch):
+    now, asked = [100.0], []
+
+    def read():
+        asked.append(now[0])
+        now[0] += 1.5
+        return FIGURES
+
+    monkeypatch.setattr(clock, "monotonic", lambda: now[0])
+    registry = CollectorRegistry()
+    registry.register(TableCollector(read))
+    for later in (0, 10, 18, 2):
+        now[0] += later
+        assert "parvis_outbox_pending 3.0" in shown(registry)
+
+    assert asked == [100.0, 131.5]
 
 
 def test_a_database_away_is_a_figure_not_a_failure():

@@ -95,6 +95,14 @@ def test_an_error_page_speaks_the_language_of_the_address():
     assert "unavailable" in english
 
 
+def test_another_language_keeps_what_else_the_address_says():
+    hostile = "/fail/0?vers=/mon-espace%22%3E&lang=en&lang=fr"
+    page = make_app().test_client().get(hostile).get_data(as_text=True)
+
+    assert 'href="?vers=%2Fmon-espace%22%3E&amp;lang=fr"' in page
+    assert 'href="?vers=%2Fmon-espace%22%3E&amp;lang=en"' in page
+
+
 def test_errors_of_the_framework_have_their_page_anywhere():
     app = make_app()
     with app.test_request_context("/nowhere"):
