@@ -9,8 +9,8 @@ PYTEST := $(RUN) -m pytest
 PRODUCT := schemas connectors identity orchestrator web parvis mock_partners partner_sdk/src tools
 # tests that talk to nothing but files and their own processes
 FAST_TESTS := tests/unit tests/connectors tests/architecture
-# files side by side, more than cores (four at most) because many tests wait, the long ones first
-export PYTEST_XDIST_AUTO_NUM_WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 2)))
+# files side by side, one more than cores (four at most) for tests that wait, the long ones first
+export PYTEST_XDIST_AUTO_NUM_WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 # the order within a file is shuffled: the same shuffle for everybody; another number finds other dependences
 SEED ?= 20181
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
