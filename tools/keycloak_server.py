@@ -33,6 +33,7 @@ STAMP = ".parvis-built"
 BUILT_FOR = ("--db=dev-mem", "--health-enabled=true")
 FETCH_SECONDS, BUILD_SECONDS, START_SECONDS = 900.0, 600.0, 120.0
 MACHINE = Path(__file__).with_name("machine.py")
+TRUST = MACHINE.with_name("java_trust.py")
 HOW = "Relancez « make keycloak » ; les essais concernés seront sautés d'ici là."
 
 
@@ -225,6 +226,7 @@ def _fetch(folder: Path) -> Path:
             "mvn",
             "-B",
             "-q",
+            *_trust(folder),
             "dependency:copy",
             f"-Dartifact={ARTIFACT}",
             f"-DoutputDirectory={folder}",
@@ -243,6 +245,12 @@ def _fetch(folder: Path) -> Path:
         fault = f"Keycloak {VERSION} est refusé : son empreinte SHA-256 n'est pas celle attendue."
         raise NotObtainedError(fault)
     return archives[0]
+
+
+def _trust(folder: Path) -> list[str]:
+    command = [sys.executable, str(TRUST), str(folder)]
+    ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    return ran.stdout.splitlines()
 
 
 def _build(folder: Path) -> None:
