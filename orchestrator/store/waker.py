@@ -26,6 +26,7 @@ SELECT id, key FROM outbox WHERE topic = 'wake' AND NOT (id = ANY(%s)) ORDER BY 
 _DELETE: Final = "DELETE FROM outbox WHERE id = ANY(%s)"
 _LET_GO: Final = "DELETE FROM outbox WHERE topic <> 'wake'"
 _LET_GO_SECONDS: Final = 10.0
+_SETTLED_MOST: Final = 64
 POLL_SECONDS: Final = 1.0
 
 
@@ -53,14 +54,15 @@ class EmbeddedWaker:
             return got
 
     def take(self, most: int) -> list[Wake]:
-        """Return wakes nobody of ours holds yet, oldest first; delete what was settled."""
+        """Return wakes nobody of ours holds yet, oldest first."""
         with _away():
             connection = self._connected()
-            self._delete_settled(connection)
+            rows = []
+            if most > 0 and not self._is_draining:
+                rows = connection.execute(_READ, (list(self._held), most)).fetchall()
+            if len(self._settled) >= _SETTLED_MOST:
+                self._delete_settled(connection)
             self._let_go(connection)
-            if most <= 0 or self._is_draining:
-                return []
-            rows = connection.execute(_READ, (list(self._held), most)).fetchall()
         again = self._given_back
         self._held.update(row["id"] for row in rows)
         self._given_back = again - self._held
@@ -74,7 +76,7 @@ class EmbeddedWaker:
         ]
 
     def settle(self, wakes: Iterable[int]) -> None:
-        """Say that these wakes' runs parked or ended; they are deleted with the next ``take``."""
+        """Say that these wakes' runs parked or ended; they are deleted when there is time for it."""
         self._settled.extend(wake for wake in wakes if wake in self._held)
 
     def give_back(self, wakes: Iterable[int]) -> None:
@@ -89,7 +91,9 @@ class EmbeddedWaker:
     def wait(self, seconds: float = POLL_SECONDS) -> None:
         """Wait for a notice, ``seconds`` at most."""
         with _away():
-            wait_for_notice(self._connected(), seconds)
+            connection = self._connected()
+            self._delete_settled(connection)  # while the runs just handed out go on
+            wait_for_notice(connection, seconds)
 
     def drain(self) -> None:
         """Take no more; the rows stay for the next reader."""

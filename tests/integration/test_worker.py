@@ -231,5 +231,24 @@ def test_a_second_worker_stands_by_until_the_first_ends(town, database):
     standby.close()
 
 
+def test_what_was_settled_goes_while_the_worker_waits_or_once_it_is_much(database):
+    left = "SELECT count(*) AS n FROM outbox"
+    wake = "INSERT INTO outbox(topic, key) SELECT 'wake', gen_random_uuid() FROM generate_series(1, %s)"
+    database.run(wake, (66,))
+    waker = EmbeddedWaker(database)
+    assert waker.acquire()
+    wakes = [wake.id for wake in waker.take(66)]
+
+    waker.settle(wakes[:1])
+    assert waker.take(9) == []
+    assert database.one(left)["n"] == 66
+    waker.wait(0.01)
+    assert database.one(left)["n"] == 65
+    waker.settle(wakes[1:65])
+    assert waker.take(9) == []
+    assert database.one(left)["n"] == 1
+    waker.close()
+
+
 def test_issue_code_is_a_step_of_its_own():
     assert IssueCode(valid_for=timedelta(days=30)).name == "issue_code"
