@@ -337,20 +337,22 @@ class Hub:
             self.broker,
             prefetch=prefetch_for(self.settings.greenlets),
             store_answers=lambda: answers(self.database),
+            on_lost=self.runs.wake_all,
         )
 
     def relay(self, broker: Broker) -> Relay:
         """Return the loop that carries the outbox to a broker."""
         return Relay(
             outbox=Outbox(self.database),
-            publisher=ConfirmedPublisher(broker),
+            publisher=ConfirmedPublisher(broker, on_lost=self.runs.wake_all),
             meter=self.meter,
             fault=self.fault,
         )
 
     def dead_letter_keeper(self, broker: Broker) -> DeadLetterKeeper:
         """Return the loop that empties the queue of dead wakes."""
-        return DeadLetterKeeper(broker, DeadWakeRows(self.database))
+        rows = DeadWakeRows(self.database)
+        return DeadLetterKeeper(broker, rows, on_lost=self.runs.wake_all)
 
     @cached_property
     def worker(self) -> Worker:

@@ -8,7 +8,7 @@ written once.
 import hashlib
 import random
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import structlog
@@ -31,8 +31,11 @@ _AWAY: Final = (BrokerUnavailableError, BrokerRefusedError, StoreUnavailableErro
 class DeadLetterKeeper:
     """A loop of the relay process; several at once do no harm."""
 
-    def __init__(self, broker: Broker, rows: DeadWakeStore) -> None:
+    def __init__(
+        self, broker: Broker, rows: DeadWakeStore, *, on_lost: Callable[[], object]
+    ) -> None:
         self._broker = broker
+        self._on_lost = on_lost
         self._stillborn = StillbornQueues(broker)
         self._rows = rows
         self._arrived: deque[Delivery] = deque()
@@ -68,7 +71,7 @@ class DeadLetterKeeper:
         self._arrived.clear()
         link = self._broker.open("dead letters")
         try:
-            declare(link)
+            declare(link, on_lost=self._on_lost)
             consumer = Consumer(
                 link, DEAD_QUEUE, prefetch=_AHEAD, taken=self._take, ended=self._stirred.set
             )

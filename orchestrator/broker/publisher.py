@@ -7,7 +7,7 @@ one can be taken for one of the new, and the rows stay in the outbox.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import structlog
@@ -85,8 +85,11 @@ class Ledger:
 class ConfirmedPublisher:
     """One connection that only publishes (implements ``ports.publishing.Publisher``)."""
 
-    def __init__(self, broker: Broker, *, deadline: float = 10.0) -> None:
+    def __init__(
+        self, broker: Broker, *, on_lost: Callable[[], object], deadline: float = 10.0
+    ) -> None:
         self._broker = broker
+        self._on_lost = on_lost
         self._deadline = deadline
         self._stillborn = StillbornQueues(broker)
         self._link: Link | None = None
@@ -161,7 +164,7 @@ class ConfirmedPublisher:
             return self._link
         link = self._broker.open("relay", deadline=self._deadline)
         try:
-            declare(link)
+            declare(link, on_lost=self._on_lost)
             with link.speaking():
                 self._channel = link.channel()
                 self._ledger = _listening(self._channel)

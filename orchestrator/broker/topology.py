@@ -4,7 +4,7 @@ What newer servers can do better comes by policy, so that no queue need be renam
 cannot be changed once it is there: another set of arguments gets another name (``.v2``).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -106,10 +106,14 @@ BINDINGS: Final = (
 )
 
 
-def declare(link: Link) -> None:
+def declare(link: Link, *, on_lost: Callable[[], object]) -> None:
     """Have everything of the table there, or change nothing.
 
     What exists is compared first; only when all of it is as the table says are the missing ones made.
+
+    Args:
+        link: The connection.
+        on_lost: Called before the queue of wakes is made: what it held, if it ever was, is gone.
 
     Raises:
         BrokerRefusedError: something of ours is there with other arguments, or we may not.
@@ -118,6 +122,8 @@ def declare(link: Link) -> None:
     objects: tuple[Exchange | Queue, ...] = (*EXCHANGES, *QUEUES)
     there = [one for one in objects if _exists(link, one)]
     for one in (*there, *(one for one in objects if one not in there)):
+        if one.name == JOURNEY_QUEUE and one not in there:
+            on_lost()
         _declare(link, one)
     with link.speaking():
         channel = link.channel()

@@ -22,7 +22,7 @@ from orchestrator.broker.stillborn import StillbornQueues
 from orchestrator.broker.topology import AGAIN, JOURNEY_QUEUE, declare
 from orchestrator.services.ports.waking import Wake, WakesAwayError
 from schemas import clock
-from schemas.errors import BrokerRefusedError, BrokerUnavailableError
+from schemas.errors import BrokerRefusedError, BrokerUnavailableError, StoreUnavailableError
 
 log = structlog.get_logger()
 _LEAST_AHEAD, _MOST_AHEAD = 10, 400
@@ -40,8 +40,16 @@ def prefetch_for(greenlets: int) -> int:
 class BrokerWaker:
     """The wakes of one worker process (implements ``ports.waking.Waker``)."""
 
-    def __init__(self, broker: Broker, *, prefetch: int, store_answers: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        *,
+        prefetch: int,
+        store_answers: Callable[[], bool],
+        on_lost: Callable[[], object],
+    ) -> None:
         self._broker = broker
+        self._on_lost = on_lost
         self._prefetch = prefetch
         self._store_answers = store_answers
         self._stillborn = StillbornQueues(broker)
@@ -66,7 +74,7 @@ class BrokerWaker:
         try:
             link = self._broker.open("worker")
             try:
-                declare(link)
+                declare(link, on_lost=self._on_lost)
                 self._forget_late()
                 self._consumer = Consumer(
                     link,
@@ -81,7 +89,7 @@ class BrokerWaker:
             except BaseException:
                 link.abort()
                 raise
-        except (BrokerUnavailableError, BrokerRefusedError) as error:
+        except (BrokerUnavailableError, BrokerRefusedError, StoreUnavailableError) as error:
             raise WakesAwayError(str(error)) from error
         self._is_draining = False
         return True

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final, LiteralString, TypeAlias
 from uuid import UUID
 
+import structlog
 from psycopg.rows import DictRow
 
 from orchestrator.engine.journey import Start
@@ -32,6 +33,7 @@ from orchestrator.store.transitions import PARENT_TOLD, Parks, Transitions, step
 from orchestrator.store.vault import DataKey, Vault, opened_or_none
 from schemas import ids
 
+log = structlog.get_logger()
 _LEASE: Final = f"interval '{int(LEASE.total_seconds())} s'"
 _READ: Final = """
 SELECT r.id, r.journey, r.version, r.status, r.step, r.seq, r.fence, r.signals, r.recoveries,
@@ -82,6 +84,13 @@ WITH late AS (SELECT id FROM run WHERE status IN ('ready', 'compensating') AND l
              error_code = CASE WHEN recoveries >= 5 THEN 'recoveries' ELSE error_code END
              FROM late WHERE r.id = late.id RETURNING r.id, r.status)
 INSERT INTO outbox(topic, key) SELECT 'wake', id FROM u WHERE status <> 'stuck'"""
+
+_ALL: Final = """
+WITH held AS (SELECT id FROM run WHERE status IN ('ready', 'compensating') AND wake_at IS NULL
+               FOR UPDATE SKIP LOCKED),
+     u AS (UPDATE run r SET recoveries = greatest(recoveries, 1)
+             FROM held WHERE r.id = held.id RETURNING r.id)
+INSERT INTO outbox(topic, key) SELECT 'wake', id FROM u"""
 
 
 def signal_on(
@@ -291,6 +300,16 @@ class RunStore:
     def sweep_late(self) -> int:
         """Take over the runs whose lease nobody renewed."""
         return self._database.run(_LATE)
+
+    def wake_all(self) -> int:
+        """Wake every run under way, because what carried their wakes lost them; returns how many.
+
+        Each is woken as one that somebody may have had in hand; who has it in hand still keeps it.
+        """
+        woken = self._database.run(_ALL)
+        self._notifier.poke()
+        log.warning("runs.woken_anew", count=woken)
+        return woken
 
     def next_due(self) -> datetime | None:
         """Return the next moment a run must be woken."""

@@ -27,7 +27,7 @@ def broker() -> None:
 def topology(session: Session, *, is_declared: bool, is_json: bool) -> None:
     """Montre les échanges, les files et leurs arguments."""
     if is_declared:
-        _declare(broker_of(session))
+        _declare(session)
     rows = list(table())
     if is_json:
         answer(rows)
@@ -43,7 +43,7 @@ def topology(session: Session, *, is_declared: bool, is_json: bool) -> None:
 @session
 def relay(session: Session) -> None:
     """Porte les messages de la base à RabbitMQ (jusqu'à l'arrêt)."""
-    check(broker_of(session))
+    check(session)
     sys.stdout.flush()
     sys.stderr.flush()
     os.execv(sys.executable, [sys.executable, "-m", "parvis.relay"])  # noqa: S606 - fixed program
@@ -57,18 +57,18 @@ def broker_of(session: Session) -> Broker:
     return session.hub.broker
 
 
-def check(broker: Broker) -> None:
+def check(session: Session) -> None:
     """Refuse what a person must mend before a process starts; one that is away may come later."""
     try:
-        _declare(broker)
+        _declare(session)
     except BrokerUnavailableError as error:
         click.echo(f"Remarque : {error.title}", err=True)
 
 
-def _declare(broker: Broker) -> None:
-    link = broker.open("command line")
+def _declare(session: Session) -> None:
+    link = broker_of(session).open("command line")
     try:
-        declare(link)
+        declare(link, on_lost=session.hub.runs.wake_all)
     finally:
         link.close()
 

@@ -52,7 +52,7 @@ def worker(session: Session, *, processes: int, greenlets: int | None, keeps_no_
     if session.hub.broker is not None:
         if (greenlets or 0) > MOST_GREENLETS_ON_A_BROKER:
             raise ConfigurationError(TOO_MANY_GREENLETS)
-        check_broker(session.hub.broker)
+        check_broker(session)
     if greenlets is not None:
         os.environ["PARVIS_GREENLETS"] = str(greenlets)
     arguments = ["--no-timers"] if keeps_no_time else []

@@ -186,6 +186,37 @@ def test_what_a_dead_worker_held_is_taken_up_at_once_by_the_next(town):
     assert made.calls == ["first"]
 
 
+def test_wakes_that_were_lost_are_written_anew_for_runs_under_way_only(town):
+    made = town(first=lambda _c: StepDone())
+    lost, waiting = made.arrive("e1"), made.arrive("e2")
+    made.database.run("UPDATE run SET status = 'waiting_signal' WHERE id = %s", (waiting,))
+    made.database.run("DELETE FROM outbox")
+
+    assert made.runs.wake_all() == 1
+    made.start()
+
+    made.until(lost, "waiting_signal")
+    left = made.database.one("SELECT count(*) AS n FROM outbox WHERE key = %s", (waiting,))
+    assert (made.calls, left["n"]) == (["first"], 0)
+
+
+def test_a_run_in_hand_goes_on_undisturbed_when_all_are_woken(town):
+    def slow(_context):
+        gevent.sleep(0.3)
+        return StepDone()
+
+    made = town(first=slow, second=lambda _c: StepDone())
+    made.start()
+    run_id = made.arrive()
+    with gevent.Timeout(5):
+        while made.calls != ["first"]:
+            gevent.sleep(0.01)
+
+    assert made.runs.wake_all() == 1
+    made.until(run_id, "waiting_signal")
+    assert made.calls == ["first", "second"]
+
+
 def test_a_worker_told_to_stop_leaves_a_long_run_to_the_next_one_between_two_steps(town):
     def slow(_context):
         gevent.sleep(0.3)

@@ -17,7 +17,7 @@ def looking(url):
         patch.setattr(connection, "HEARTBEAT_SECONDS", 0)
         link = connection.Broker(url).open("test")
     try:
-        declare(link)
+        declare(link, on_lost=list)
         yield Bus(link)
     finally:
         link.close()

@@ -77,11 +77,13 @@ def test_a_wiped_broker_is_declared_and_consumed_anew(rig, bus):
     rig.send(ids.uuid7())
     (held,) = take(waker, 1)
 
+    rig.lost.clear()
     bus.delete()
 
     until(lambda: is_gone(waker), "the waker did not notice that its queue went")
     waker.close()
     assert acquired(waker)
+    assert rig.lost == [1]
     waker.settle([held.id])
     rig.publisher.close()
     rig.send(ids.uuid7())

@@ -34,7 +34,7 @@ def rows(database):
 
 @pytest.fixture
 def keeper(proxied_url, rows):
-    made = DeadLetterKeeper(Broker(proxied_url), rows)
+    made = DeadLetterKeeper(Broker(proxied_url), rows, on_lost=list)
     greenlet = gevent.spawn(made.run)
     yield made
     made.stop()

@@ -49,11 +49,11 @@ def cluster(tmp_path):
 
 def hub_on(url, database):
     executor = Executor()
-    waker = BrokerWaker(Broker(url), prefetch=20, store_answers=lambda: True)
+    waker = BrokerWaker(Broker(url), prefetch=20, store_answers=lambda: True, on_lost=list)
     worker = Worker(waker=waker, executor=executor, greenlets=10)
     relay = Relay(
         outbox=Outbox(database),
-        publisher=ConfirmedPublisher(Broker(url), deadline=3.0),
+        publisher=ConfirmedPublisher(Broker(url), on_lost=list, deadline=3.0),
         meter=Meter(),
     )
     return executor, worker, relay

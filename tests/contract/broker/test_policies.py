@@ -16,7 +16,7 @@ def test_the_broker_takes_the_policies_and_applies_them_to_our_queues(
     rabbitmq, broker, broker_url, tmp_path
 ):
     link, vhost = broker.open("test"), urlsplit(broker_url).path.lstrip("/")
-    declare(link)
+    declare(link, on_lost=list)
     link.close()
     document = json.loads(POLICIES.read_text())
     for policy in document["policies"]:

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.rabbitmq
 
 @pytest.fixture
 def publish(broker_url):
-    made = ConfirmedPublisher(Broker(broker_url))
+    made = ConfirmedPublisher(Broker(broker_url), on_lost=list)
     yield made
     made.close()
 
@@ -26,7 +26,7 @@ def publish(broker_url):
 @pytest.fixture
 def hasty(proxied_url):
     """Gives up after a second, through a proxy."""
-    made = ConfirmedPublisher(Broker(proxied_url), deadline=1.0)
+    made = ConfirmedPublisher(Broker(proxied_url), on_lost=list, deadline=1.0)
     yield made
     made.close()
 
@@ -50,7 +50,7 @@ def test_a_wake_that_may_have_been_published_before_is_served_like_a_redelivered
 ):
     publish.send([row(1, again=True), row(2)])
     bus.becomes(2)
-    waker = BrokerWaker(Broker(broker_url), prefetch=10, store_answers=lambda: True)
+    waker = BrokerWaker(Broker(broker_url), prefetch=10, store_answers=lambda: True, on_lost=list)
     assert waker.acquire()
     wakes = []
     until(lambda: wakes.extend(waker.take(10)) or len(wakes) == 2, "no wake comes")

@@ -44,7 +44,7 @@ class Rig:
     def relay(self, fault=lambda _name: None, deadline=2.0):
         made = Relay(
             outbox=Outbox(self.database),
-            publisher=ConfirmedPublisher(Broker(self.url), deadline=deadline),
+            publisher=ConfirmedPublisher(Broker(self.url), on_lost=list, deadline=deadline),
             meter=self.meter,
             fault=fault,
         )
@@ -145,7 +145,7 @@ def test_refused_rows_stay_with_a_counter_and_hold_up_nobody(
 ):
     monkeypatch.setattr(relaying, "_REST_SECONDS", 0.2)
     refuse_more_than(rabbitmq, proxied_url, 1)
-    filler = ConfirmedPublisher(Broker(proxied_url))
+    filler = ConfirmedPublisher(Broker(proxied_url), on_lost=list)
     until(lambda: filler.send([row(1)]).refused, "the queue is never full")
     filler.close()
     queue = bus.own_queue("parvis.events", "#")
@@ -247,7 +247,7 @@ def test_from_outbox_to_worker_every_run_is_executed(rig, bus):
             executed.append(run_id)
             return True
 
-    waker = BrokerWaker(Broker(rig.url), prefetch=40, store_answers=lambda: True)
+    waker = BrokerWaker(Broker(rig.url), prefetch=40, store_answers=lambda: True, on_lost=list)
     worker = Worker(waker=waker, executor=Executor(), greenlets=20)
     greenlet = gevent.spawn(worker.run)
     rig.relay()

@@ -65,8 +65,8 @@ def taken(waker):
         return 0
 
 before = faults()
-waker = BrokerWaker(Broker(url), prefetch=10, store_answers=lambda: True)
-publisher = ConfirmedPublisher(Broker(url), deadline=3.0)
+waker = BrokerWaker(Broker(url), prefetch=10, store_answers=lambda: True, on_lost=list)
+publisher = ConfirmedPublisher(Broker(url), on_lost=list, deadline=3.0)
 left, wakes = [row(1, WAKE), row(2, "nobody.listens.v1")], 0
 for _ in range(200):
     left = published(publisher, left) if left else []
@@ -92,9 +92,9 @@ def node(tmp_path):
 def killed_while_declaring(node):
     """Declare all of ours, the queue of wakes a second time, and kill the node at once."""
     link = Broker(node.url).open("test")
-    declare(link)
+    declare(link, on_lost=list)
     link.channel().queue_delete(JOURNEY_QUEUE)
-    declare(link)
+    declare(link, on_lost=list)
     node.kill()
     link.abort()
     node.start()
@@ -131,7 +131,7 @@ def test_queues_that_work_are_left_alone(rabbitmq, broker_url, monkeypatch):
     for name, seconds in HURRY.items():
         monkeypatch.setattr(stillborn, name, seconds)
     link = Broker(broker_url).open("test")
-    declare(link)
+    declare(link, on_lost=list)
     channel = link.channel()
     channel.basic_publish(channel.prepare_message(b"kept"), JOURNEY_EXCHANGE, WAKE_KEY)
     looking = stillborn.StillbornQueues(Broker(broker_url))

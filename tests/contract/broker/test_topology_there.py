@@ -5,7 +5,7 @@ from structlog.testing import capture_logs
 
 from orchestrator.broker.connection import Broker
 from orchestrator.broker.topology import QUEUES, declare
-from schemas.errors import BrokerRefusedError, BrokerUnavailableError
+from schemas.errors import BrokerRefusedError, BrokerUnavailableError, StoreUnavailableError
 from tests.contract.broker.bus import Bus
 
 pytestmark = pytest.mark.rabbitmq
@@ -19,12 +19,29 @@ def link(broker):
 
 
 def test_declaring_twice_changes_nothing(link):
-    declare(link)
-    declare(link)
+    declare(link, on_lost=list)
+    declare(link, on_lost=list)
 
     bus = Bus(link)
     bus.put("x")
     bus.becomes(1)
+
+
+def test_that_the_queue_of_wakes_is_not_there_is_told_before_it_is_made(link):
+    bus = Bus(link)
+    bus.delete()
+
+    with pytest.raises(StoreUnavailableError):
+        declare(link, on_lost=_store_is_away)
+    told = []
+    for _ in range(2):
+        declare(link, on_lost=lambda: told.append(1))
+
+    assert told == [1]
+
+
+def _store_is_away():
+    raise StoreUnavailableError
 
 
 def test_a_queue_with_other_arguments_is_a_clear_refusal_and_nothing_is_made(link, broker):
@@ -38,7 +55,7 @@ def test_a_queue_with_other_arguments_is_a_clear_refusal_and_nothing_is_made(lin
     )
 
     with pytest.raises(BrokerRefusedError, match=r"parvis\.journey\.v1"):
-        declare(link)
+        declare(link, on_lost=list)
 
     for name in ("parvis.dead.v1", "parvis.unrouted.v1"):
         with pytest.raises(link.channel_errors, match="404"):
@@ -47,7 +64,7 @@ def test_a_queue_with_other_arguments_is_a_clear_refusal_and_nothing_is_made(lin
 
 
 def test_only_what_the_table_names_is_declared(link, rabbitmq, broker_url):
-    declare(link)
+    declare(link, on_lost=list)
 
     vhost = broker_url.rpartition("/")[2]
     listed = rabbitmq.nodes[0].control("list_queues", "-p", vhost, "name", "arguments").split("\n")

@@ -10,6 +10,7 @@ from orchestrator.services.ports.publishing import WAKE, OutboxRow
 from orchestrator.store.notifier import CHANNEL
 from orchestrator.store.waker import EmbeddedWaker
 from schemas import clock, ids
+from schemas.errors import StoreUnavailableError
 
 
 def row(number, run_id=None, **changes):
@@ -65,14 +66,20 @@ class BrokerRig(Rig):
         super().__init__()
         self.url, self.proxy = url, proxy
         self.store = True
-        self.publisher = ConfirmedPublisher(Broker(url))
+        self.lost = []
+        self.publisher = ConfirmedPublisher(Broker(url), on_lost=self._queue_lost)
 
     def _waker(self, prefetch=20):
-        return BrokerWaker(Broker(self.url), prefetch=prefetch, store_answers=lambda: self.store)
+        return BrokerWaker(Broker(self.url), prefetch=prefetch, store_answers=lambda: self.store, on_lost=self._queue_lost)
 
     def send(self, *run_ids):
         rows = [row(number, run_id) for number, run_id in enumerate(run_ids, start=1)]
         assert len(self.publisher.send(rows).confirmed) == len(rows)
+
+    def _queue_lost(self):
+        if not self.store:
+            raise StoreUnavailableError
+        self.lost.append(1)
 
     def cut(self):
         self.proxy.cut()
