@@ -70,7 +70,12 @@ class BrokerRig(Rig):
         self.publisher = ConfirmedPublisher(Broker(url), on_lost=self._queue_lost)
 
     def _waker(self, prefetch=20):
-        return BrokerWaker(Broker(self.url), prefetch=prefetch, store_answers=lambda: self.store, on_lost=self._queue_lost)
+        return BrokerWaker(
+            Broker(self.url),
+            prefetch=prefetch,
+            store_answers=lambda: self.store,
+            on_lost=self._queue_lost,
+        )
 
     def send(self, *run_ids):
         rows = [row(number, run_id) for number, run_id in enumerate(run_ids, start=1)]
