@@ -137,7 +137,12 @@ class Consumer:
         self._link.beat()
 
     def _answer(self) -> None:
-        """Write every answer that waits; those of a row of messages go as one."""
+        """Write every answer that waits, in one go; those of a row of messages are one."""
+        if self._accepted or self._rejected:
+            with self._link.writing_together(self._link.deadline):
+                self._write_answers()
+
+    def _write_answers(self) -> None:
         accepted, self._accepted = self._accepted, []
         done = {tag for tag in accepted if tag in self._unanswered}
         upto = 0

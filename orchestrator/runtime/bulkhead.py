@@ -6,6 +6,7 @@ does not leave greenlets idle, and shrinks for a system that asks to be spared. 
 room gets a moment at which there should be some, and gives its greenlet back until then.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -18,7 +19,9 @@ from schemas.errors import PartnerBusyError
 PATIENCE_SECONDS: Final = 0.25
 IN_USE_SECONDS: Final = 30.0
 LEAST_SHARE: Final = 2
+SHORTEST_WAIT_SECONDS: Final = 2.0
 LONGEST_WAIT_SECONDS: Final = 30.0
+TOGETHER_SECONDS: Final = 0.25
 _SMOOTHING: Final = 0.1
 
 
@@ -171,10 +174,14 @@ class _Lane:
         return False
 
     def _busy(self, operation: str, now: float) -> PartnerBusyError:
-        """Give each run a moment of its own, at the pace at which places come free."""
+        """Give runs their moments at the pace at which places come free, those of a quarter of a second together.
+
+        As long as a system has hung already it is not asked again: who comes too soon costs a statement.
+        """
         length = max(self._seconds, now - self._left_at)  # nobody leaves a system that hangs
-        slot = max(now + 1.0, self._next_slot + length / self.most)
+        soonest = now + max(SHORTEST_WAIT_SECONDS, length)
+        slot = max(soonest, self._next_slot + length / self.most)
         self._next_slot = min(slot, now + LONGEST_WAIT_SECONDS)
-        wait = self._next_slot - now
+        wait = TOGETHER_SECONDS * math.ceil(self._next_slot / TOGETHER_SECONDS) - now
         detail = "The system holds its whole share of this worker."
         return PartnerBusyError(self._profile, operation, detail, retry_after=wait)

@@ -56,9 +56,24 @@ def test_many_who_find_no_room_get_moments_of_their_own_at_the_pace_of_the_syste
         with pytest.raises(PartnerBusyError) as refused:
             bulkhead.room("p", "op")
         waits.append(round(refused.value.retry_after, 3))
-    assert waits[:4] == [1.0, 1.5, 2.0, 2.5]  # three seconds without a place, six places
+    assert waits[:4] == [3.0, 3.5, 4.0, 4.5]  # three seconds without a place, six places
     assert waits == sorted(waits)
     assert waits[-1] == LONGEST_WAIT_SECONDS
+
+
+def test_moments_of_a_quick_system_are_shared_by_a_few():
+    now = 0.1
+    bulkhead = Bulkhead(64, monotonic=lambda: now)
+    for _ in range(64 - 64 // 8 - 1):
+        bulkhead.room("p", "op")
+    now, slots = 0.7, []
+    for _ in range(200):
+        with pytest.raises(PartnerBusyError) as refused:
+            bulkhead.room("p", "op")
+        slots.append(round(now + refused.value.retry_after, 3))
+
+    assert slots == sorted(slots)
+    assert set(slots) == {2.75 + 0.25 * number for number in range(10)}
 
 
 def test_a_caller_killed_while_it_waits_leaves_no_place_behind():
