@@ -60,6 +60,8 @@ class Bulkhead:
         if lane is None:
             lane = self._lanes[profile] = _Lane(profile, now, self._monotonic)
             self._counted_at = float("-inf")
+        elif now - lane.used_at >= IN_USE_SECONDS:  # counted at once, before a neighbour takes all
+            self._counted_at = float("-inf")
         lane.used_at = now
         if now - self._counted_at > 1.0:
             self._counted_at = now

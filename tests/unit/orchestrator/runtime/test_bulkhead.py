@@ -61,6 +61,26 @@ def test_many_who_find_no_room_get_moments_of_their_own_at_the_pace_of_the_syste
     assert waits[-1] == LONGEST_WAIT_SECONDS
 
 
+def test_after_a_quiet_hour_a_hanging_system_holds_no_more_than_its_share():
+    now = 0.0
+    bulkhead = Bulkhead(64, monotonic=lambda: now)
+    systems = ("a", "b", "c", "d", "hangs")
+    for system in systems:
+        with bulkhead.room(system, "op"):
+            pass
+    now, held = 3600.0, 0
+    with pytest.raises(PartnerBusyError):
+        while held < 64:
+            now += 0.001
+            bulkhead.room("hangs", "op")
+            held += 1
+            for system in systems[:4]:
+                with bulkhead.room(system, "op"):
+                    pass
+
+    assert held == share_of(64, systems=5)
+
+
 def test_moments_of_a_quick_system_are_shared_by_a_few():
     now = 0.1
     bulkhead = Bulkhead(64, monotonic=lambda: now)
