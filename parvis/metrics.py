@@ -21,6 +21,7 @@ from schemas import clock
 from schemas.errors import StoreUnavailableError
 
 _PAUSES: Final = 20  # readings of the tables would fit between two
+_LONGEST_PAUSE_SECONDS: Final = 60.0  # a database that went away is told no later
 SECONDS: Final = (0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 60, 600, 3600, 86_400)
 
 
@@ -86,7 +87,7 @@ class TableCollector(Collector):
     """Asks the tables when somebody looks; says so when they cannot be reached.
 
     Counting a million runs takes a second and a half: figures are as old as twenty times what reading
-    them took, so that looking often takes a twentieth of one connection at most.
+    them took, a minute at most, so that looking often takes a twentieth of one connection.
     """
 
     def __init__(
@@ -123,7 +124,8 @@ class TableCollector(Collector):
         asked_at = clock.monotonic()
         if self._found is None or asked_at >= self._again_at:
             self._found = self._read()
-            self._again_at = asked_at + _PAUSES * (clock.monotonic() - asked_at)
+            pause = _PAUSES * (clock.monotonic() - asked_at)
+            self._again_at = asked_at + min(pause, _LONGEST_PAUSE_SECONDS)
         return self._found
 
 

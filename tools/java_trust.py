@@ -34,16 +34,14 @@ def options(folder: Path) -> list[str]:
         return []
     try:
         store = _store(folder, list(_lacking(bundle)))
-    except (subprocess.SubprocessError, ValueError):
+    except (subprocess.SubprocessError, OSError, ValueError):
         return []  # what Java trusts by itself may be enough
-    return (
-        []
-        if store is None
-        else [
-            f"-Djavax.net.ssl.trustStore={store}",
-            f"-Djavax.net.ssl.trustStorePassword={PASSWORD}",
-        ]
-    )
+    if store is None:
+        return []
+    return [
+        f"-Djavax.net.ssl.trustStore={store}",
+        f"-Djavax.net.ssl.trustStorePassword={PASSWORD}",
+    ]
 
 
 def _store(folder: Path, lacking: list[str]) -> Path | None:
@@ -77,4 +75,5 @@ def _keytool(store: Path, *command: str | Path) -> str:
 
 
 if __name__ == "__main__":
-    print("\n".join(options(Path(sys.argv[1]))))
+    for option in options(Path(sys.argv[1])):
+        print(option)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final, LiteralString, TypeAlias
 from uuid import UUID
 
+import psycopg
 import structlog
 from psycopg.rows import DictRow
 
@@ -306,9 +307,13 @@ class RunStore:
 
         Each is woken as one that somebody may have had in hand; who has it in hand still keeps it.
         """
-        woken = self._database.run(_ALL)
-        self._notifier.poke()
-        log.warning("runs.woken_anew", count=woken)
+        try:
+            woken = self._database.run(_ALL)
+        except psycopg.errors.UndefinedTable:  # before the first migration there is no run
+            return 0
+        if woken:
+            self._notifier.poke()
+            log.warning("runs.woken_anew", count=woken)
         return woken
 
     def next_due(self) -> datetime | None:

@@ -9,7 +9,7 @@ from orchestrator.broker.connection import Broker
 from orchestrator.broker.topology import declare, table
 from parvis.cli.context import Session, answer, as_json, say, session
 from parvis.cli.french import FrenchCommand, FrenchGroup
-from schemas.errors import BrokerUnavailableError, ConfigurationError
+from schemas.errors import BrokerUnavailableError, ConfigurationError, StoreUnavailableError
 
 NO_BROKER = "PARVIS_BROKER_URL manque : donnez l'adresse de RabbitMQ, amqp://…"
 _KINDS = {"exchange": "échange", "queue": "file", "binding": "lien"}
@@ -61,7 +61,7 @@ def check(session: Session) -> None:
     """Refuse what a person must mend before a process starts; one that is away may come later."""
     try:
         _declare(session)
-    except BrokerUnavailableError as error:
+    except (BrokerUnavailableError, StoreUnavailableError) as error:
         click.echo(f"Remarque : {error.title}", err=True)
 
 

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from identity.saml.keys import new_key_pair
-from tools import java_trust
+from tools import java_trust, keycloak_server
 
 pytestmark = pytest.mark.keycloak
 
@@ -45,6 +45,16 @@ def test_a_bundle_that_cannot_be_read_changes_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
 
     assert java_trust.options(tmp_path) == []
+
+
+def test_as_a_program_it_prints_one_option_a_line_and_for_none_nothing(tmp_path, monkeypatch):
+    bundle = tmp_path / "bundle.crt"
+    bundle.write_text("")
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+    assert keycloak_server._trust(tmp_path) == []
+
+    bundle.write_bytes(new_key_pair("https://proxy.example.org")[1])
+    assert [word[:2] for word in keycloak_server._trust(tmp_path)] == ["-D", "-D"]
 
 
 def test_a_machine_whose_java_knows_them_all_needs_nothing(tmp_path, monkeypatch):

@@ -200,6 +200,13 @@ def test_wakes_that_were_lost_are_written_anew_for_runs_under_way_only(town):
     assert (made.calls, left["n"]) == (["first"], 0)
 
 
+def test_before_the_first_migration_there_is_nothing_to_wake(town):
+    made = town()
+    made.database.run("ALTER TABLE run RENAME TO not_made_yet")
+
+    assert made.runs.wake_all() == 0
+
+
 def test_a_run_in_hand_goes_on_undisturbed_when_all_are_woken(town):
     def slow(_context):
         gevent.sleep(0.3)

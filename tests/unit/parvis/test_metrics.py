@@ -86,6 +86,24 @@ def test_figures_that_take_long_are_read_rarely(monkeypatch):
     assert asked == [100.0, 131.5]
 
 
+def test_a_database_that_went_away_is_told_within_a_minute_however_slow_it_was(monkeypatch):
+    now, answers = [0.0], [FIGURES]
+
+    def read():
+        now[0] += 10
+        if not answers:
+            raise StoreUnavailableError
+        return answers.pop()
+
+    monkeypatch.setattr(clock, "monotonic", lambda: now[0])
+    registry = CollectorRegistry()
+    registry.register(TableCollector(read))
+    assert "parvis_database_up 1.0" in shown(registry)
+    now[0] = 61.0
+
+    assert "parvis_database_up 0.0" in shown(registry)
+
+
 def test_a_database_away_is_a_figure_not_a_failure():
     def away():
         raise StoreUnavailableError

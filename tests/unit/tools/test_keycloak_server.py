@@ -6,7 +6,7 @@ import pytest
 from tools import keycloak_server, machine
 
 MAVEN = """#!/bin/sh
-for word in "$@"; do case "$word" in -DoutputDirectory=*) folder="${word#*=}";; esac; done
+for word in "$@"; do case "$word" in "") exit 3;; -DoutputDirectory=*) folder="${word#*=}";; esac; done
 cp "$(dirname "$0")/server.zip" "$folder/server.zip"
 """
 
