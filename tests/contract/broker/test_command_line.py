@@ -5,6 +5,8 @@ import json
 import pytest
 
 from orchestrator.broker.topology import QUEUES
+from parvis.cli.broker import check
+from parvis.cli.context import Session
 
 pytestmark = [pytest.mark.rabbitmq, pytest.mark.postgres]
 
@@ -49,6 +51,15 @@ def test_the_doctor_tells_what_is_missing_until_it_is_there(on_the_bus, parvis):
 
     assert words_of(parvis, "files RabbitMQ") == [("remarque", "0 réveils, 0 messages morts")]
     assert words_of(parvis, "réveils")[0][0] == "bon"
+
+
+def test_a_process_may_start_while_the_database_is_away(on_the_bus, monkeypatch, capsys):
+    """The queue of wakes is not there either: it is made once the wakes can be written anew."""
+    monkeypatch.setenv("PARVIS_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+
+    check(Session())
+
+    assert "Remarque" in capsys.readouterr().err
 
 
 def test_the_doctor_names_a_certificate_file_that_is_not_there(on_the_bus, parvis, monkeypatch):
